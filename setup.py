@@ -1,0 +1,60 @@
+"""Adlens: multimodal advertising models on TensorFlow, Keras and TFX."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGES = ("components", "models", "pipeline", "serving", "sources", "transforms")
+
+INSTALL_REQUIRES = [
+    "apache-beam==2.77.0",
+    "keras==3.15.1",
+    "keras-cv==0.9.0",
+    "keras-hub==0.32.0",
+    "ml-metadata==1.21.0",
+    "numpy>=2,<3",
+    "pillow>=11",
+    "pyarrow==18.1.0",
+    "pyyaml>=6",
+    "rich>=13",
+    "scann==1.4.2",
+    "tensorflow==2.21.0",
+    "tensorflow-data-validation==1.21.0",
+    "tensorflow-model-analysis==0.52.0",
+    "tensorflow-recommenders==0.7.7",
+    "tensorflow-serving-api>=2.19.1",
+    "tensorflow-text==2.21.1",
+    "tensorflow-transform==1.21.0",
+    "tf-keras==2.21.0",
+    "tfx==1.21.0",
+    "tfx-bsl==1.21.0",
+]
+
+EXTRAS_REQUIRE = {
+    "kubeflow": ["kfp>=2.6,<2.17"],
+    "redis": ["redis>=5"],
+    "dev": [
+        "hypothesis>=6",
+        "mypy>=1.13",
+        "pre-commit>=4",
+        "pytest>=8",
+        "pytest-timeout>=2",
+        "ruff>=0.8",
+        "types-PyYAML",
+    ],
+}
+
+setup(
+    name="adlens",
+    version="0.1.0",
+    description="Multimodal advertising models: pictures and text in click prediction and recall",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.14",
+    packages=find_packages(include=[f"{name}{tail}" for name in PACKAGES for tail in ("", ".*")]),
+    include_package_data=True,
+    install_requires=INSTALL_REQUIRES,
+    extras_require=EXTRAS_REQUIRE,
+    entry_points={"console_scripts": ["adlens=pipeline.cli:main"]},
+)

@@ -1,0 +1,8 @@
+"""The error that a user can mend."""
+
+
+class InputError(ValueError):
+    """Input or configuration that a user can mend: one line that says what was expected and what came.
+
+    The command line prints the message alone; any other exception is a defect and keeps its traceback.
+    """
