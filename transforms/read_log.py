@@ -1,0 +1,94 @@
+"""Reads a log's Parquet files into Arrow record batches."""
+
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.io.filesystem import BeamIOError
+from apache_beam.io.filesystems import FileSystems
+
+from transforms.feature import Feature
+from transforms.input_error import InputError
+from transforms.log_files import LogFile, side_of, target_type
+from transforms.logs import LogSpec
+
+FILE = "_file"
+ROW = "_row"
+
+_ROWS_PER_BATCH = 65_536
+_ROWS_PER_BATCH_WITH_IMAGES = 4_096
+
+
+class ReadLog(beam.PTransform):
+    """Reads a log's Parquet files into Arrow record batches, one row group at a time.
+
+    A batch has the contract's columns and the configured features', cast to the contract's types, and two
+    more that name each row: `_file` (int32, the file's place in `files`) and `_row` (int64, from 0).
+
+    Args:
+        spec: which log.
+        files: what `find_log_files` found.
+        features: the configured features; those of this log's side are read.
+    """
+
+    def __init__(self, spec: LogSpec, files: list[LogFile], features: Iterable[Feature] = ()):
+        super().__init__()
+        self.spec = spec
+        self.files = files
+        self.schema = read_schema(spec, features)
+
+    def expand(self, root: beam.Pipeline) -> beam.PCollection:
+        return (
+            root
+            | "ListRowGroups" >> beam.Create(self._row_groups(), reshuffle=False)
+            | "SpreadRowGroups" >> beam.Reshuffle()
+            | "ReadRowGroup" >> beam.ParDo(_ReadRowGroup(self.spec.name, self.schema))
+        )
+
+    def _row_groups(self) -> list[tuple[int, str, int, int]]:
+        groups = []
+        for file_index, file in enumerate(self.files):
+            first_row = 0
+            for group, rows in enumerate(file.rows):
+                groups.append((file_index, file.path, group, first_row))
+                first_row += rows
+        return groups
+
+
+class _ReadRowGroup(beam.DoFn):
+    def __init__(self, log: str, schema: pa.Schema):
+        self.log = log
+        self.schema = schema
+        has_images = any(pa.types.is_binary(field.type) for field in schema)
+        self.rows_per_batch = _ROWS_PER_BATCH_WITH_IMAGES if has_images else _ROWS_PER_BATCH
+
+    def process(self, element: tuple[int, str, int, int]) -> Iterator[pa.RecordBatch]:
+        file_index, path, group, first_row = element
+        try:
+            with FileSystems.open(path, "application/octet-stream") as stream:
+                batches = pq.ParquetFile(stream).iter_batches(
+                    self.rows_per_batch, row_groups=[group], columns=self.schema.names
+                )
+                for batch in batches:
+                    yield _conform(batch, self.schema, file_index, first_row)
+                    first_row += batch.num_rows
+        except (pa.ArrowException, OSError, BeamIOError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(f"{self.log}: {path} cannot be read from row {first_row}: {reason}") from error
+
+
+def read_schema(spec: LogSpec, features: Iterable[Feature] = ()) -> pa.Schema:
+    """The columns that are read of a log, without the two that name a row."""
+    schema = spec.schema
+    for feature in features:
+        if feature.side == side_of(spec) and feature.name not in schema.names:
+            schema = schema.append(pa.field(feature.name, target_type(feature)))
+    return schema
+
+
+def _conform(batch: pa.RecordBatch, schema: pa.Schema, file_index: int, first_row: int) -> pa.RecordBatch:
+    columns = [batch.column(field.name).cast(field.type, safe=False) for field in schema]
+    files = pa.repeat(pa.scalar(file_index, pa.int32()), batch.num_rows)
+    rows = pa.array(range(first_row, first_row + batch.num_rows), pa.int64())
+    return pa.RecordBatch.from_arrays([*columns, files, rows], [*schema.names, FILE, ROW])
