@@ -1,30 +1,25 @@
 """From the four logs to examples, query pairs, catalog, item stats and rejects."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from transforms.behaviors import JoinBehaviors
-from transforms.catalog_index import IndexCatalog
+from transforms.check_logs import CheckLogs
 from transforms.ingest_config import IngestConfig
 from transforms.item_stats import CountItems
-from transforms.log_files import LogFile, find_log_files
-from transforms.logs import CATALOG, IMPRESSIONS, LOGS, PURCHASES, SEARCHES, LogSpec
+from transforms.log_counts import COUNTS_FILE, SumCounters, count_tree, write_counts
+from transforms.log_files import LogFile
+from transforms.logs import CATALOG, IMPRESSIONS, PURCHASES, SEARCHES
 from transforms.query_pairs import BuildQueryPairs
-from transforms.read_log import FILE, ROW, ReadLog
+from transforms.read_log import FILE, ROW
 from transforms.record_batches import concat, pack, unpack
-from transforms.reject_rows import REASON, RejectDuplicates, RejectRows
-from transforms.time_splits import FindTimeSplits, TimeSplits, iso
+from transforms.time_splits import SPLITS, FindTimeSplits, TimeSplits, iso
 from transforms.write_examples import WriteExamples
-from transforms.write_parquet import WriteParquet, make_folders
-
-COUNTS_FILE = "counts.json"
+from transforms.write_parquet import WriteParquet
 
 _REJECT_SHARDS = 8
 
@@ -38,71 +33,6 @@ class IngestOutputs:
     catalog: str
     item_stats: str
     rejects: str
-
-
-def find_logs(logs: str, config: IngestConfig) -> dict[str, list[LogFile]]:
-    """Lists the files of the four logs and checks their columns. Raises InputError; see `find_log_files`."""
-    return {spec.name: find_log_files(logs, spec, config.features) for spec in LOGS}
-
-
-class CheckLogs(beam.PTransform):
-    """Reads the four logs, parts the rows that can be used from the others, and counts both.
-
-    Args:
-        files: what `find_logs` found.
-        config: the features, and bounds of times and images.
-        log_end: microseconds; rows after it lie outside the log.
-    Returns:
-        A tuple of used (collections of record batches, by log), rejects (a collection of (log, batch))
-        and counts (a collection of Counters).
-    """
-
-    def __init__(self, files: dict[str, list[LogFile]], config: IngestConfig, log_end: int):
-        super().__init__()
-        self.files = files
-        self.config = config
-        self.log_end = log_end
-
-    def expand(self, root: beam.Pipeline) -> tuple:
-        used: dict[str, beam.PCollection] = {}
-        rejects: list[beam.PCollection] = []
-        counts: list[beam.PCollection] = []
-        catalog = None
-        for spec in LOGS:
-            item_ids = None if spec is CATALOG else catalog
-            parts = root | spec.name >> _CheckLog(spec, self.files[spec.name], self.config, self.log_end, item_ids)
-            used[spec.name] = parts[0]
-            rejects.append(parts[1])
-            counts.append(parts[2])
-            if spec is CATALOG:
-                index = used[spec.name] | "IndexCatalog" >> IndexCatalog(self.config.side("item"))
-                used["index"] = index
-                catalog = beam.pvalue.AsSingleton(index)
-        return used, rejects | "FlattenRejects" >> beam.Flatten(), counts | "FlattenCounts" >> beam.Flatten()
-
-
-class _CheckLog(beam.PTransform):
-    def __init__(self, spec: LogSpec, files: list, config: IngestConfig, log_end: int, item_ids):
-        super().__init__()
-        self.spec, self.files, self.config, self.log_end, self.item_ids = spec, files, config, log_end, item_ids
-
-    def expand(self, root: beam.Pipeline) -> tuple:
-        log = self.spec.name
-        rows = root | "Read" >> ReadLog(self.spec, self.files, self.config.features)
-        usable, unusable = rows | "RejectRows" >> RejectRows(self.spec, self.config, self.log_end, self.item_ids)
-        used, duplicates = usable | "RejectDuplicates" >> RejectDuplicates(self.spec)
-        rejects = (
-            (unusable, duplicates)
-            | "FlattenRejects" >> beam.Flatten()
-            | "NameLog" >> beam.Map(lambda batch, log: (log, batch), log)
-        )
-        paths = [file.path for file in self.files]
-        counts = (
-            rows | "CountRead" >> beam.Map(lambda batch, log: Counter({("read", log): batch.num_rows}), log),
-            used | "CountUsed" >> beam.Map(lambda batch, log: Counter({("used", log): batch.num_rows}), log),
-            rejects | "CountRejects" >> beam.Map(_count_rejects, paths),
-        ) | "FlattenCounts" >> beam.Flatten()
-        return used, rejects, counts
 
 
 class IngestLogs(beam.PTransform):
@@ -167,9 +97,9 @@ class IngestLogs(beam.PTransform):
         ) | "FlattenAllCounts" >> beam.Flatten()
         return (
             all_counts
-            | "SumCounts" >> beam.CombineGlobally(_SumCounters())
+            | "SumCounts" >> beam.CombineGlobally(SumCounters())
             | "NameCounts" >> beam.Map(_name_counts, splits)
-            | "WriteCounts" >> beam.Map(_write_json, f"{outputs.rejects}/{COUNTS_FILE}")
+            | "WriteCounts" >> beam.Map(write_counts, f"{outputs.rejects}/{COUNTS_FILE}")
         )
 
     def _num_shards(self) -> int:
@@ -188,61 +118,16 @@ class IngestLogs(beam.PTransform):
         )
 
 
-class _SumCounters(beam.CombineFn):
-    def create_accumulator(self) -> Counter:
-        return Counter()
-
-    def add_input(self, accumulator: Counter, counts: Counter) -> Counter:
-        accumulator.update(counts)
-        return accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[Counter]) -> Counter:
-        total: Counter = Counter()
-        for accumulator in accumulators:
-            total.update(accumulator)
-        return total
-
-    def extract_output(self, accumulator: Counter) -> Counter:
-        return accumulator
-
-
-def count_tree(counts: Counter) -> dict:
-    """Arranges counts as `counts.json` has them.
-
-    Returns:
-        "read" and "used" rows by log, "rejects" by log and reason, "reject_files" by log, reason and file.
-    """
-    tree: dict = {"read": {}, "used": {}, "rejects": {spec.name: {} for spec in LOGS}, "reject_files": {}}
-    for spec in LOGS:
-        tree["read"][spec.name] = counts[("read", spec.name)]
-        tree["used"][spec.name] = counts[("used", spec.name)]
-    for key, count in sorted((key, count) for key, count in counts.items() if key[0] == "rejects"):
-        _, log, reason, file = key
-        tree["rejects"][log][reason] = tree["rejects"][log].get(reason, 0) + count
-        tree["reject_files"].setdefault(log, {}).setdefault(reason, {})[file] = count
-    return tree
-
-
 def _name_counts(counts: Counter, splits: TimeSplits) -> dict:
-    by_split = {name: {key[1]: counts[key] for key in sorted(counts) if key[0] == name} for name in _SPLIT_COUNTS}
-    pairs = {name: counts[("query_pairs", name)] for name in ("train", "eval", "test", "seen_in_train")}
+    by_split = {name: {split: counts[(name, split)] for split in SPLITS} for name in ("splits", "clicks")}
+    pairs = {name: counts[("query_pairs", name)] for name in (*SPLITS, "seen_in_train")}
     boundaries = {"train_end": iso(splits.train_end), "eval_end": iso(splits.eval_end)}
     return count_tree(counts) | by_split | {"query_pairs": pairs, "boundaries": boundaries}
-
-
-_SPLIT_COUNTS = ("splits", "clicks")
 
 
 def _count_examples(written: tuple[str, int, int]) -> Counter:
     split, rows, clicks = written
     return Counter({("splits", split): rows, ("clicks", split): clicks})
-
-
-def _count_rejects(element: tuple[str, pa.RecordBatch], paths: list[str]) -> Counter:
-    log, batch = element
-    path = paths[batch.column(FILE)[0].as_py()]
-    counts = batch.column(REASON).value_counts()
-    return Counter({("rejects", log, entry["values"], path): entry["counts"] for entry in counts.to_pylist()})
 
 
 def _name_catalog(batch: pa.RecordBatch) -> tuple[tuple[int, int], pa.RecordBatch]:
@@ -264,24 +149,3 @@ def _join_rejects(
     files = pa.array(paths[key[0]]).take(rows.column(FILE))
     whole = rows.drop_columns([FILE, ROW])
     return key, whole.append_column("file", files).append_column("row", rows.column(ROW))
-
-
-def _write_json(value: dict, path: str) -> dict:
-    make_folders(path.rsplit("/", 1)[0])
-    with FileSystems.create(path, "application/json", CompressionTypes.UNCOMPRESSED) as stream:
-        stream.write(json.dumps(value, indent=2).encode())
-    return value
-
-
-def check_rejects(counts: dict, max_reject_fraction: float) -> Iterator[str]:
-    """Yields one line for each log that rejected more of its rows than allowed: which file, what, how many."""
-    for log, rejects in counts["rejects"].items():
-        rejected, read = sum(rejects.values()), counts["read"][log]
-        if rejected > max_reject_fraction * read:
-            most = max(rejects, key=lambda reason: rejects[reason])
-            file, in_file = max(counts["reject_files"][log][most].items(), key=lambda entry: entry[1])
-            yield (
-                f"{log}: {rejected:,} of {read:,} rows cannot be used "
-                f"({', '.join(f'{reason} {count:,}' for reason, count in rejects.items())}), more than "
-                f"ingest.max_reject_fraction {max_reject_fraction:g} allows; {file} has {in_file:,} of {most}"
-            )

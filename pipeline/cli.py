@@ -1,0 +1,155 @@
+"""The `adlens` command. Each command imports what it needs, so that help answers at once."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from transforms.input_error import InputError
+
+PRESET_NAMES = ("tiny", "demo", "movielens", "full")
+SIMULATIONS = ("tiny", "demo", "bench")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command. Returns the exit status: 0, or 1 for what a user can mend."""
+    # The libraries' start-up chatter; what they say later goes to the run's log.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except InputError as error:
+        if options.debug:
+            raise
+        print(f"adlens: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("adlens: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="adlens", description="Multimodal advertising models, from logs to serving.")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    simulate = _command(commands, "simulate", _simulate, "write the four logs of a simulated marketplace")
+    simulate.add_argument("--preset", choices=SIMULATIONS, default="tiny")
+    simulate.add_argument("--out", type=Path, required=True, help="the folder to write the logs to")
+
+    importing = commands.add_parser("import", help="make the four logs from real data")
+    sources = importing.add_subparsers(title="sources", required=True, metavar="SOURCE")
+    movielens = _command(sources, "movielens", _import_movielens, "MovieLens ratings and posters")
+    movielens.add_argument("--input", type=Path, required=True, help="the folder of ratings.csv and movies.csv")
+    movielens.add_argument("--posters", type=Path, required=True, help="the folder of <movieId>.jpg")
+    movielens.add_argument("--query-posters", type=Path, help="the folder of posters to search with")
+    movielens.add_argument("--out", type=Path, required=True, help="the folder to write the logs to")
+
+    check = _command(commands, "check", _check, "say what a run would reject and why")
+    check.add_argument("--logs", required=True, help="the folder of the four logs")
+    _add_config(check)
+
+    run = _command(commands, "run", _run, "run the whole pipeline, resuming from what is done")
+    run.add_argument("--logs", required=True, help="the folder of the four logs")
+    run.add_argument("--root", required=True, help="the folder for artifacts, models and the report")
+    _add_config(run)
+    run.add_argument("--runner", choices=("local", "beam"), default="local")
+    run.add_argument("--beam-arg", action="append", default=[], metavar="FLAG", help="a flag for Beam (repeatable)")
+
+    report = _command(commands, "report", _report, "write the HTML report of a finished run again")
+    report.add_argument("--root", required=True, help="the folder that the run was given")
+    return parser
+
+
+def _command(commands, name: str, run: Callable, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
+    command.set_defaults(command=run)
+    command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    return command
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    source = command.add_mutually_exclusive_group()
+    source.add_argument("--preset", choices=PRESET_NAMES, default="demo")
+    source.add_argument("--config", help="a YAML file of configuration values")
+    command.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a configuration value, e.g. ctr.batch_size=256"
+    )
+
+
+def _config(options: argparse.Namespace):
+    from pipeline.config import RunConfig, override, parse_settings, read_yaml
+    from pipeline.presets import preset
+
+    config = override(RunConfig(), read_yaml(options.config)) if options.config else preset(options.preset)
+    return override(config, parse_settings(options.set))
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from sources.marketplace.presets import PRESETS
+    from sources.marketplace.simulate import simulate
+
+    found = simulate(PRESETS[options.preset], options.out, _show_progress)
+    rows = ", ".join(f"{count:,} {log}" for log, count in found["rows"].items())
+    print(f"{options.out}: {rows}; the best possible AUC on the last tenth is {found['oracle_auc']:.4f}")
+    return 0
+
+
+def _import_movielens(options: argparse.Namespace) -> int:
+    from sources.movielens import import_movielens
+
+    rows = import_movielens(options.input, options.posters, options.out, options.query_posters, _show_progress)
+    print(f"{options.out}: {', '.join(f'{count:,} {log}' for log, count in rows.items())}")
+    return 0
+
+
+def _show_progress(stage: str, done: int, total: int) -> None:
+    end = "\n" if done >= total else "\r"
+    if done >= total or sys.stderr.isatty():
+        print(f"  {stage}: {done:,} of {total:,}", end=end, file=sys.stderr, flush=True)
+
+
+def _check(options: argparse.Namespace) -> int:
+    config = _config(options)
+    from rich.console import Console
+
+    from pipeline.check import check_logs, print_check
+    from pipeline.progress import find_input_error
+
+    try:
+        counts = check_logs(options.logs, config.ingest)
+    except Exception as error:
+        mistake = find_input_error(error)
+        if mistake is None:
+            raise
+        raise mistake from error
+    print_check(counts, Console(highlight=False))
+    if counts["problems"]:
+        raise InputError(counts["problems"][0])
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = _config(options)
+    print("adlens: starting (loading TensorFlow and TFX takes some seconds)", file=sys.stderr, flush=True)
+    from components.report.table import print_summary
+    from pipeline.root import Root
+    from pipeline.run import run
+
+    summary = run(options.logs, options.root, config, options.runner, options.beam_arg)
+    print_summary(summary, Path(Root(options.root).report))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from components.report.table import print_summary
+    from pipeline.config import RunConfig
+    from pipeline.pipeline import create_pipeline
+    from pipeline.root import Root
+    from pipeline.run import refresh_report
+
+    nodes = [component.id for component in create_pipeline("", options.root, RunConfig()).components]
+    places = Root(os.path.abspath(options.root))
+    print_summary(refresh_report(places, nodes), Path(Root(options.root).report))
+    return 0

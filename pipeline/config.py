@@ -1,0 +1,111 @@
+"""The configuration of a run: one frozen dataclass a stage, checked when made."""
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from models.ctr.config import CtrConfig
+from transforms.configuration import from_values
+from transforms.ingest_config import IngestConfig
+from transforms.input_error import InputError
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """How the data is looked over before anything learns from it.
+
+    Attributes:
+        schema: path of an edited schema (`schema.pbtxt`); empty: the schema is inferred from training.
+        skew_threshold: distance between the training and the eval split's values of a feature that is
+            reported; L-infinity for ids, Jensen-Shannon for numbers.
+        drift_threshold: the same between one span of time and the next.
+    """
+
+    schema: str = ""
+    skew_threshold: float = 0.1
+    drift_threshold: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("skew_threshold", "drift_threshold"):
+            if not 0 < getattr(self, name) <= 1:
+                raise InputError(f"validation.{name} must lie in (0, 1], got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class EvaluatorConfig:
+    """What a model must reach to be pushed.
+
+    Attributes:
+        gate: the metric that decides, "gauc" or "auc".
+        min_value: the least value of it.
+        max_drop: how far below the last blessed model's value it may lie.
+    """
+
+    gate: str = "gauc"
+    min_value: float = 0.5
+    max_drop: float = 0.0005
+
+    def __post_init__(self) -> None:
+        if self.gate not in ("gauc", "auc"):
+            raise InputError(f"evaluator.gate must be gauc or auc, got {self.gate!r}")
+        for name in ("min_value", "max_drop"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"evaluator.{name} must lie in [0, 1], got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything a run can be told."""
+
+    ingest: IngestConfig = field(default_factory=IngestConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    ctr: CtrConfig = field(default_factory=CtrConfig)
+    evaluator: EvaluatorConfig = field(default_factory=EvaluatorConfig)
+
+
+def override(config: RunConfig, values: dict[str, Any]) -> RunConfig:
+    """Replaces values of a configuration by those of a nested mapping, as a YAML file has them."""
+    return from_values(RunConfig, _merge(dataclasses.asdict(config), values))
+
+
+def read_yaml(path: str) -> dict[str, Any]:
+    """Reads a YAML file of configuration values. Raises InputError where it is none."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            values = yaml.safe_load(stream)
+    except OSError as error:
+        raise InputError(f"config {path} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"config {path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"config {path} must hold keys and values, got {type(values).__name__}")
+    return values
+
+
+def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
+    """Reads `key.key=value` settings, each value as YAML, into a nested mapping."""
+    values: dict[str, Any] = {}
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        if not equals or not path:
+            raise InputError(f"--set expects key=value, got {setting!r}")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {path}: {text!r} is no YAML value") from error
+        nested = value if value is not None else ""
+        for key in reversed(path.split(".")):
+            nested = {key: nested}
+        values = _merge(values, nested)
+    return values
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both_nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both_nested else value
+    return merged

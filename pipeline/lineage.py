@@ -1,0 +1,55 @@
+"""What ML Metadata knows of a finished run."""
+
+import os
+from collections.abc import Sequence
+
+import ml_metadata as mlmd
+from ml_metadata.proto import metadata_store_pb2
+
+from components.report.summary import Stage
+from pipeline.root import Root
+from transforms.input_error import InputError
+
+_State = metadata_store_pb2.Execution.State
+
+
+def open_store(root: Root) -> mlmd.MetadataStore:
+    """Opens the lineage of a run. Raises InputError where there is none."""
+    if not os.path.exists(root.metadata):
+        raise InputError(f"{root.path}: expected a finished run, found no {os.path.basename(root.metadata)}")
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = root.metadata
+    return mlmd.MetadataStore(config)
+
+
+def stages(store: mlmd.MetadataStore, pipeline_name: str, nodes: Sequence[str]) -> list[Stage]:
+    """How long each stage took when it last ran, and whether the last run used what an earlier one made.
+
+    Args:
+        store: the run's lineage.
+        pipeline_name: the pipeline that ran.
+        nodes: names of its stages, in their order.
+    """
+    found = []
+    for node in nodes:
+        context = store.get_context_by_type_and_name("node", f"{pipeline_name}.{node}")
+        executions = store.get_executions_by_context(context.id) if context else []
+        finished = [entry for entry in executions if entry.last_known_state == _State.COMPLETE]
+        if finished:
+            last_run = max(executions, key=lambda entry: entry.id)
+            ran = max(finished, key=lambda entry: entry.id)
+            milliseconds = ran.last_update_time_since_epoch - ran.create_time_since_epoch
+            found.append(Stage(name=node, seconds=milliseconds / 1000, cached=last_run.last_known_state == _State.CACHED))
+    return found
+
+
+def last_report(store: mlmd.MetadataStore) -> str:
+    """The folder of the last report that the pipeline wrote. Raises InputError where there is none."""
+    reports = [
+        artifact
+        for artifact in store.get_artifacts_by_type("AdlensReport")
+        if artifact.state == metadata_store_pb2.Artifact.LIVE
+    ]
+    if not reports:
+        raise InputError("expected a run that reached its report, found none; `adlens run` goes on with it")
+    return max(reports, key=lambda artifact: artifact.id).uri

@@ -1,0 +1,39 @@
+"""Where things lie below ROOT."""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Root:
+    """Where things lie below ROOT.
+
+    Attributes:
+        path: ROOT itself.
+    """
+
+    path: str
+
+    @property
+    def artifacts(self) -> str:
+        """What the stages write, a folder a stage."""
+        return os.path.join(self.path, "artifacts")
+
+    @property
+    def metadata(self) -> str:
+        """The lineage: which stage made what from what (ML Metadata on SQLite)."""
+        return os.path.join(self.path, "metadata.sqlite")
+
+    @property
+    def log(self) -> str:
+        """What the libraries said during the run."""
+        return os.path.join(self.path, "run.log")
+
+    @property
+    def report(self) -> str:
+        """The report for people."""
+        return os.path.join(self.path, "report.html")
+
+    def serving(self, model: str) -> str:
+        """Where a pushed model's versions lie, as TF Serving reads them."""
+        return os.path.join(self.path, "serving", model)

@@ -1,0 +1,105 @@
+"""Runs the pipeline on this machine and writes what came of it."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import logging as absl_logging
+from tfx.orchestration.pipeline import Pipeline
+
+from components.report.inputs import ReportInputs
+from components.report.writer import INPUTS, write_report
+from pipeline import lineage
+from pipeline.beam_args import LOCAL_BEAM_ARGS
+from pipeline.config import RunConfig
+from pipeline.pipeline import PIPELINE_NAME, create_pipeline
+from pipeline.progress import StageProgress, find_input_error, quiet
+from pipeline.root import Root
+from transforms.check_logs import find_logs
+from transforms.input_error import InputError
+
+RUNNERS = ("local", "beam")
+
+
+def run(
+    logs: str, root: str, config: RunConfig, runner: str = "local", beam_args: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Runs what is not done yet, from logs to the report.
+
+    Args:
+        logs: the folder of the four logs.
+        root: ROOT; made where it is missing.
+        config: the configuration of all stages.
+        runner: "local" (a stage at a time) or "beam" (the stages as a Beam pipeline).
+        beam_args: Beam's flags, after those that keep its work in this process.
+    Returns:
+        The summary, as `summary.json` has it.
+    Raises:
+        InputError: the logs, the configuration or the environment do not allow it.
+    """
+    places = Root(os.path.abspath(root))
+    logs = logs if "://" in logs else os.path.abspath(logs)
+    pipeline = create_pipeline(
+        logs, places.path, config, fingerprint_logs(logs, config), (*LOCAL_BEAM_ARGS, *beam_args)
+    )
+    nodes = [component.id for component in pipeline.components]
+    try:
+        _make_root(places)
+        _execute(pipeline, nodes, runner, places)
+        return refresh_report(places, nodes)
+    except InputError:
+        raise
+    except Exception as error:
+        mistake = find_input_error(error)
+        if mistake is None:
+            raise
+        raise mistake from error
+
+
+def refresh_report(places: Root, nodes: Sequence[str]) -> dict[str, Any]:
+    """Writes ROOT/report.html and ROOT/summary.json of the last finished run, with the stages' times."""
+    store = lineage.open_store(places)
+    inputs = Path(lineage.last_report(store)) / INPUTS
+    stages = lineage.stages(store, PIPELINE_NAME, nodes)
+    return write_report(ReportInputs.from_json(inputs.read_text(encoding="utf-8")), stages, Path(places.path))
+
+
+def fingerprint_logs(logs: str, config: RunConfig) -> str:
+    """Names the state of the logs' files: paths, sizes and times of writing."""
+    digest = hashlib.sha256()
+    for log, files in sorted(find_logs(logs, config.ingest).items()):
+        for file in files:
+            digest.update(f"{log}\t{file.path}\t{file.fingerprint}\n".encode())
+    return digest.hexdigest()
+
+
+def _make_root(places: Root) -> None:
+    try:
+        os.makedirs(places.path, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{places.path}: cannot be made: {error.strerror}") from error
+
+
+def _execute(pipeline: Pipeline, nodes: Sequence[str], runner: str, places: Root) -> None:
+    with quiet(places.log) as out:
+        progress = StageProgress(nodes, out)
+        absl_logging.set_verbosity(absl_logging.INFO)
+        logger = logging.getLogger("absl")
+        logger.addHandler(progress)
+        try:
+            _make_runner(runner).run(pipeline)
+        finally:
+            logger.removeHandler(progress)
+
+
+def _make_runner(runner: str):
+    if runner == "beam":
+        from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
+
+        return BeamDagRunner()
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    return LocalDagRunner()

@@ -1,0 +1,87 @@
+"""The preprocessing that training and serving share, as one TensorFlow Transform function."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from transforms.configuration import from_json
+from transforms.feature import Feature, model_features
+from transforms.ingest_config import IngestConfig
+
+LABEL = "clicked"
+BEHAVIOR_COLUMNS = ("item_id", "category_id", "shop_id")
+
+_MISSING = 0
+
+
+def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]) -> dict[str, tf.Tensor]:
+    """Turns raw columns into what the models read.
+
+    Args:
+        inputs: sparse tensors `[batch, ?]` by column, as the examples hold them.
+        custom_config: "ingest", the `IngestConfig` as JSON.
+    Returns:
+        Dense tensors by name with `_xf`: ids int64 `[batch]`, 0 where missing; behaviors int64
+        `[batch, max_behaviors]`, padded with 0 at the end; numeric float32 `[batch]`; bucketized int64
+        `[batch]`, 0 where missing; and the label `clicked`, float32 `[batch]`.
+    """
+    config = from_json(IngestConfig, custom_config["ingest"])
+    outputs = {LABEL: tf.cast(_first(inputs[LABEL], 0), tf.float32)}
+    for feature in model_features(config.features):
+        if feature.kind == "id":
+            outputs.update(_ids(feature, inputs, config.max_behaviors))
+        elif feature.kind == "numeric":
+            scaled = tft.scale_to_z_score(inputs[feature.name], output_dtype=tf.float32)
+            outputs[f"{feature.name}_xf"] = _first(scaled, 0.0)
+        else:
+            buckets = tft.bucketize(inputs[feature.name], feature.num_buckets)
+            outputs[f"{feature.name}_xf"] = _first(_shift(tf.cast(buckets.values, tf.int64), buckets), _MISSING)
+    return outputs
+
+
+def table_rows(feature: Feature, transform_output: tft.TFTransformOutput) -> int:
+    """Rows that a feature's embedding table needs: one for missing, the known values, the hashed buckets."""
+    if feature.kind == "bucketized":
+        return 1 + feature.num_buckets
+    return 1 + transform_output.vocabulary_size_by_name(feature.name) + feature.num_oov_buckets
+
+
+def _ids(feature: Feature, inputs: Mapping[str, Any], max_behaviors: int) -> dict[str, tf.Tensor]:
+    """Looks a column up in its vocabulary, and the behaviors' column in the same one."""
+    column, behaviors = inputs[feature.name], inputs.get(f"behavior_{feature.name}")
+    seen = column.values if behaviors is None else tf.concat([column.values, behaviors.values], axis=0)
+    vocabulary = tft.vocabulary(
+        seen, frequency_threshold=feature.min_count, vocab_filename=feature.name, name=feature.name
+    )
+
+    def look_up(values: tf.Tensor) -> tf.Tensor:
+        ids = tft.apply_vocabulary(values, vocabulary, num_oov_buckets=feature.num_oov_buckets)
+        return tf.where(values == "", tf.cast(_MISSING, tf.int64), ids + 1)
+
+    outputs = {f"{feature.name}_xf": _first(_with_values(column, look_up(column.values)), _MISSING)}
+    if behaviors is not None:
+        ragged = tf.RaggedTensor.from_sparse(_with_values(behaviors, look_up(behaviors.values)))
+        latest = ragged[:, -max_behaviors:]
+        outputs[f"behavior_{feature.name}_xf"] = latest.to_tensor(_MISSING, shape=[None, max_behaviors])
+    return outputs
+
+
+def _first(column: tf.SparseTensor, default: float) -> tf.Tensor:
+    """The first value of each row, or the default. `[batch]`."""
+    is_first = column.indices[:, 1] == 0
+    kept = tf.boolean_mask(column.values, is_first)
+    rows = tf.boolean_mask(column.indices[:, :1], is_first)
+    shape = tf.stack([column.dense_shape[0]])
+    filled = tf.fill(shape, tf.cast(default, column.values.dtype))
+    return tf.ensure_shape(tf.tensor_scatter_nd_update(filled, rows, kept), [None])
+
+
+def _shift(values: tf.Tensor, column: tf.SparseTensor) -> tf.SparseTensor:
+    """Makes room for 0, which stands for missing."""
+    return _with_values(column, values + 1)
+
+
+def _with_values(column: tf.SparseTensor, values: tf.Tensor) -> tf.SparseTensor:
+    return tf.SparseTensor(column.indices, values, column.dense_shape)
