@@ -1,0 +1,3 @@
+"""TFX components."""
+
+from transforms import library_setup as library_setup

@@ -1,0 +1,3 @@
+"""The models, without TFX and Beam."""
+
+from transforms import library_setup as library_setup

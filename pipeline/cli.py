@@ -132,24 +132,40 @@ def _check(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     config = _config(options)
-    print("adlens: starting (loading TensorFlow and TFX takes some seconds)", file=sys.stderr, flush=True)
-    from components.report.table import print_summary
+    from pipeline.progress import quiet
     from pipeline.root import Root
-    from pipeline.run import run
 
-    summary = run(options.logs, options.root, config, options.runner, options.beam_arg)
+    places = Root(os.path.abspath(options.root))
+    print("adlens: loading TensorFlow and TFX", file=sys.stderr, flush=True)
+    with quiet(places.log) as out:
+        from components.report.table import print_summary
+        from pipeline.run import run
+
+        try:
+            summary = run(options.logs, options.root, config, options.runner, options.beam_arg, out)
+        except InputError:
+            raise
+        except Exception:
+            print(f"adlens: a stage failed; {places.log} has all that was said before", file=out)
+            raise
     print_summary(summary, Path(Root(options.root).report))
     return 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    from components.report.table import print_summary
-    from pipeline.config import RunConfig
-    from pipeline.pipeline import create_pipeline
+    from pipeline.progress import quiet
     from pipeline.root import Root
-    from pipeline.run import refresh_report
 
-    nodes = [component.id for component in create_pipeline("", options.root, RunConfig()).components]
     places = Root(os.path.abspath(options.root))
-    print_summary(refresh_report(places, nodes), Path(Root(options.root).report))
+    if not os.path.exists(places.metadata):
+        raise InputError(f"{options.root}: expected the root of a run, found no {os.path.basename(places.metadata)}")
+    with quiet(places.log):
+        from components.report.table import print_summary
+        from pipeline.config import RunConfig
+        from pipeline.pipeline import create_pipeline
+        from pipeline.run import refresh_report
+
+        nodes = [component.id for component in create_pipeline("", options.root, RunConfig()).components]
+        summary = refresh_report(places, nodes)
+    print_summary(summary, Path(Root(options.root).report))
     return 0

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 from tfx import types
-from tfx.components import Evaluator, ImportSchemaGen, Pusher, SchemaGen, StatisticsGen, Transform
+from tfx.components import Evaluator, Pusher, SchemaGen, StatisticsGen, Transform
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 
-from components.blessed_model.last_blessed_strategy import LastBlessedStrategy
+from components.blessed_model.strategy import BlessedModelStrategy
 from components.ctr_trainer.component import CtrTrainer
 from components.evaluator.eval_config import eval_config
 from components.example_validator.component import ExampleValidator
@@ -68,9 +69,9 @@ def create_pipeline(
         config=config.ctr,
     )
     baseline = Resolver(
-        strategy_class=LastBlessedStrategy,
+        strategy_class=BlessedModelStrategy,
         candidate=trainer.outputs["model"],
-        model=types.Channel(type=standard_artifacts.Model),
+        model=types.Channel(type=standard_artifacts.Model, producer_component_id=trainer.id),
         model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
     ).with_id("LastBlessedModel")
     evaluator = Evaluator(

@@ -48,7 +48,10 @@ class StageProgress(logging.Handler):
 @contextmanager
 def quiet(log_path: str) -> Iterator[TextIO]:
     """Sends everything that is written to stderr, by C++ libraries too, to a file; yields the real stderr."""
-    os.makedirs(os.path.dirname(log_path), exist_ok=True)
+    try:
+        os.makedirs(os.path.dirname(log_path), exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{os.path.dirname(log_path)}: cannot be made: {error.strerror}") from error
     sys.stderr.flush()
     real = os.dup(2)
     try:

@@ -1,11 +1,11 @@
 """Runs the pipeline on this machine and writes what came of it."""
 
 import hashlib
-import logging
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from absl import logging as absl_logging
 from tfx.orchestration.pipeline import Pipeline
@@ -16,7 +16,7 @@ from pipeline import lineage
 from pipeline.beam_args import LOCAL_BEAM_ARGS
 from pipeline.config import RunConfig
 from pipeline.pipeline import PIPELINE_NAME, create_pipeline
-from pipeline.progress import StageProgress, find_input_error, quiet
+from pipeline.progress import StageProgress, find_input_error
 from pipeline.root import Root
 from transforms.check_logs import find_logs
 from transforms.input_error import InputError
@@ -25,16 +25,22 @@ RUNNERS = ("local", "beam")
 
 
 def run(
-    logs: str, root: str, config: RunConfig, runner: str = "local", beam_args: Sequence[str] = ()
+    logs: str,
+    root: str,
+    config: RunConfig,
+    runner: str = "local",
+    beam_args: Sequence[str] = (),
+    out: TextIO = sys.stderr,
 ) -> dict[str, Any]:
     """Runs what is not done yet, from logs to the report.
 
     Args:
         logs: the folder of the four logs.
-        root: ROOT; made where it is missing.
+        root: ROOT, an existing folder.
         config: the configuration of all stages.
         runner: "local" (a stage at a time) or "beam" (the stages as a Beam pipeline).
         beam_args: Beam's flags, after those that keep its work in this process.
+        out: where a line for each stage goes.
     Returns:
         The summary, as `summary.json` has it.
     Raises:
@@ -47,8 +53,7 @@ def run(
     )
     nodes = [component.id for component in pipeline.components]
     try:
-        _make_root(places)
-        _execute(pipeline, nodes, runner, places)
+        _execute(pipeline, nodes, runner, out)
         return refresh_report(places, nodes)
     except InputError:
         raise
@@ -76,23 +81,15 @@ def fingerprint_logs(logs: str, config: RunConfig) -> str:
     return digest.hexdigest()
 
 
-def _make_root(places: Root) -> None:
+def _execute(pipeline: Pipeline, nodes: Sequence[str], runner: str, out: TextIO) -> None:
+    absl_logging.set_verbosity(absl_logging.INFO)
+    progress = StageProgress(nodes, out)
+    logger = absl_logging.get_absl_logger()
+    logger.addHandler(progress)
     try:
-        os.makedirs(places.path, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{places.path}: cannot be made: {error.strerror}") from error
-
-
-def _execute(pipeline: Pipeline, nodes: Sequence[str], runner: str, places: Root) -> None:
-    with quiet(places.log) as out:
-        progress = StageProgress(nodes, out)
-        absl_logging.set_verbosity(absl_logging.INFO)
-        logger = logging.getLogger("absl")
-        logger.addHandler(progress)
-        try:
-            _make_runner(runner).run(pipeline)
-        finally:
-            logger.removeHandler(progress)
+        _make_runner(runner).run(pipeline)
+    finally:
+        logger.removeHandler(progress)
 
 
 def _make_runner(runner: str):

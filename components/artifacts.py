@@ -1,0 +1,33 @@
+"""The artifact types that are Adlens' own."""
+
+from tfx.types.artifact import Artifact
+
+
+class Rejects(Artifact):
+    """Rows that could not be used, with their reasons (Parquet), and all counts (`counts.json`)."""
+
+    TYPE_NAME = "AdlensRejects"
+
+
+class ItemStats(Artifact):
+    """Impressions, clicks and frequency group of each item in the training days (Parquet)."""
+
+    TYPE_NAME = "AdlensItemStats"
+
+
+class Catalog(Artifact):
+    """The items that can be used (Parquet)."""
+
+    TYPE_NAME = "AdlensCatalog"
+
+
+class QueryPairs(Artifact):
+    """<query, positive, hard negative> by split (Parquet)."""
+
+    TYPE_NAME = "AdlensQueryPairs"
+
+
+class Report(Artifact):
+    """`report.html`, `summary.json`, and `inputs.json`: where the artifacts lie that they were made from."""
+
+    TYPE_NAME = "AdlensReport"

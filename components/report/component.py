@@ -1,0 +1,74 @@
+"""The Report component: a run as a page for people and a summary for programs."""
+
+from typing import ClassVar
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import component_spec, standard_artifacts
+
+from components import artifacts
+from components.report import executor
+
+
+class ReportSpec(component_spec.ComponentSpec):
+    """Inputs, parameters and output of `Report`."""
+
+    PARAMETERS: ClassVar = {"root": component_spec.ExecutionParameter(type=str)}
+    INPUTS: ClassVar = {
+        "rejects": component_spec.ChannelParameter(type=artifacts.Rejects),
+        "item_stats": component_spec.ChannelParameter(type=artifacts.ItemStats),
+        "anomalies": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        "model_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
+        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
+    }
+    OUTPUTS: ClassVar = {"report": component_spec.ChannelParameter(type=artifacts.Report)}
+
+
+class Report(base_component.BaseComponent):
+    """Writes `report.html` and `summary.json`.
+
+    It runs before the pipeline has ended, so it knows no stage's time: `write_report`, called after the run with
+    the `inputs.json` that this component leaves, writes both once more with the times.
+    """
+
+    SPEC_CLASS = ReportSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        rejects: types.BaseChannel,
+        item_stats: types.BaseChannel,
+        anomalies: types.BaseChannel,
+        model_run: types.BaseChannel,
+        evaluation: types.BaseChannel,
+        blessing: types.BaseChannel,
+        pushed_model: types.BaseChannel,
+        root: str,
+    ):
+        """Wires the component.
+
+        Args:
+            rejects: `artifacts.Rejects` of LogIngest.
+            item_stats: `artifacts.ItemStats` of LogIngest.
+            anomalies: `ExampleAnomalies` of the ExampleValidator.
+            model_run: `ModelRun` of the CtrTrainer.
+            evaluation: `ModelEvaluation` of the Evaluator.
+            blessing: `ModelBlessing` of the Evaluator.
+            pushed_model: `PushedModel` of the Pusher, also where it pushed nothing.
+            root: ROOT of the run; the pushed model's path is given relative to it.
+        """
+        super().__init__(
+            ReportSpec(
+                rejects=rejects,
+                item_stats=item_stats,
+                anomalies=anomalies,
+                model_run=model_run,
+                evaluation=evaluation,
+                blessing=blessing,
+                pushed_model=pushed_model,
+                root=root,
+                report=types.Channel(type=artifacts.Report),
+            )
+        )

@@ -1,0 +1,48 @@
+"""What the Report component does."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+
+from components.report import files
+from components.report.inputs import ReportInputs
+from components.report.writer import INPUTS, write_report
+
+FOLDERS = ("rejects", "item_stats", "anomalies", "model_run", "evaluation", "blessing")
+
+
+class Executor(base_executor.BaseExecutor):
+    """Writes the report of the artifacts that it is given."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes `report.html`, `summary.json` and `inputs.json`.
+
+        Args:
+            input_dict: one artifact for each of the spec's inputs.
+            output_dict: `report`, one artifact.
+            exec_properties: `root`.
+        Raises:
+            InputError: if an artifact's file is missing or unreadable.
+        """
+        folders = {name: artifact_utils.get_single_uri(input_dict[name]) for name in FOLDERS}
+        pushed = artifact_utils.get_single_instance(input_dict["pushed_model"])
+        inputs = ReportInputs(pushed_model=_pushed_destination(pushed), **folders)
+        report = artifact_utils.get_single_uri(output_dict["report"])
+        write_report(inputs, [], Path(exec_properties["root"]), report)
+        files.write_text(os.path.join(report, INPUTS), inputs.to_json())
+
+
+def _pushed_destination(pushed_model: types.Artifact) -> str | None:
+    """Where the Pusher put the model; it says so in custom properties, also when it pushed nothing."""
+    if not pushed_model.get_int_custom_property("pushed"):
+        return None
+    return pushed_model.get_string_custom_property("pushed_destination")

@@ -1,0 +1,278 @@
+"""The report's plots: SVG made here, so that the page needs neither a script nor the network.
+
+Colors come from the page's style by class, so that a plot follows light and dark. Every plot is a figure with
+a title, a sentence that says how to read it, and its numbers as a table for those who cannot see it.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from components.report import formats
+from components.report.markup import Markup, join, tag
+from components.report.scale import Scale, nice_bounds
+from components.report.summary import Stage
+
+WIDTH, HEIGHT = 460, 280
+LEFT, RIGHT, TOP, BOTTOM = 46, WIDTH - 12, 28, HEIGHT - 44
+MAX_POINTS = 300
+MAX_TABLE_ROWS = 20
+# Share of the span over which the training loss is averaged for the bold line.
+SMOOTHING = 0.03
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A vertical bar: `height` None where the metric is not defined, `note` below its label."""
+
+    label: str
+    height: float | None
+    note: str
+    kind: str = ""
+
+
+def group_plot(
+    groups: Sequence[dict[str, Any]], metric: str, title: str, reading: str, base: float
+) -> Markup:
+    """One metric by frequency group, as bars from `base`, with the number of impressions of each."""
+    bars = [
+        Bar(str(group["group"]), group[metric], formats.compact(group["impressions"]), _kind(group["group"]))
+        for group in groups
+    ]
+    rows = [(str(g["group"]), formats.metric(g[metric]), formats.count(g["impressions"])) for g in groups]
+    table = _table(("group", metric, "impressions"), rows)
+    return _figure(title, reading, _bars(bars, base), table)
+
+
+def calibration_plot(points: Sequence[dict[str, Any]]) -> Markup:
+    """Predicted against observed click rate, with the diagonal of a perfectly calibrated model."""
+    points = [
+        p for p in points if p["impressions"] > 0 and _finite(p["predicted"]) and _finite(p["observed"])
+    ]
+    if not points:
+        return _empty("Calibration", "No impressions to show.")
+    _, high = nice_bounds(0, max(max(p["predicted"], p["observed"]) for p in points))
+    x, y = Scale(0, high, LEFT, RIGHT), Scale(0, high, BOTTOM, TOP)
+    most = max(p["impressions"] for p in points)
+    dots = [
+        tag(
+            "circle",
+            tag(
+                "title",
+                f"predicted {p['predicted']:.4f}, observed {p['observed']:.4f}, {p['impressions']:,} shown",
+            ),
+            cx=x(p["predicted"]),
+            cy=y(p["observed"]),
+            r=2.5 + 8 * math.sqrt(p["impressions"] / most),
+            class_="dot",
+        )
+        for p in points
+    ]
+    diagonal = _line([(x(0), y(0)), (x(high), y(high))], "reference")
+    body = join([_axes(x, y, "predicted", "observed"), diagonal, dots])
+    rows = [
+        (f"{p['predicted']:.4f}", f"{p['observed']:.4f}", formats.count(int(p["impressions"])))
+        for p in points
+    ]
+    reading = (
+        "Observed click rate against the predicted one; on the dashed line both agree. Area is impressions."
+    )
+    return _figure("Calibration", reading, body, _table(("predicted", "observed", "impressions"), rows))
+
+
+def training_plot(curve: Sequence[dict[str, Any]]) -> Markup:
+    """The training loss by examples seen: each point faint, their moving mean bold."""
+    points = [(p["examples"], p["loss"]) for p in curve if p["loss"] is not None and _finite(p["loss"])]
+    if len(points) < 2:
+        return _empty("Training", "Too few points for a curve.")
+    examples = np.array([point[0] for point in points], np.float64)
+    losses = np.array([point[1] for point in points], np.float64)
+    smooth = _moving_mean(losses, max(1, round(SMOOTHING * len(losses))))
+    # A first loss far above the rest would press the whole curve to the floor.
+    low, high = nice_bounds(float(losses.min()), float(min(losses.max(), 2 * np.median(losses))))
+    x = Scale(0, float(examples.max()), LEFT, RIGHT)
+    y = Scale(low, high, BOTTOM, TOP)
+    kept = _spread(len(points))
+    body = join(
+        [
+            _axes(x, y, "examples", "loss"),
+            _line([(x(examples[i]), y(min(losses[i], high))) for i in kept], "faint"),
+            _line([(x(examples[i]), y(min(smooth[i], high))) for i in kept], "curve"),
+        ]
+    )
+    listed = kept[:: max(1, math.ceil(len(kept) / MAX_TABLE_ROWS))]
+    rows = [(formats.count(int(examples[i])), f"{losses[i]:.4f}", f"{smooth[i]:.4f}") for i in listed]
+    reading = "LogLoss of the training batches in time order; the bold line is their moving mean."
+    return _figure("Training", reading, body, _table(("examples", "loss", "moving mean"), rows))
+
+
+def popularity_plot(impressions: npt.NDArray[np.int64]) -> Markup:
+    """Impressions of items by their rank, both axes logarithmic: the long tail.
+
+    Args:
+        impressions: int64 `[items]`, most first.
+    """
+    shown = impressions[impressions > 0]
+    if len(shown) < 2:
+        return _empty("Item popularity", "Fewer than two items were shown in the training days.")
+    ranks = sorted({round(rank) for rank in np.geomspace(1, len(shown), MAX_POINTS)})
+    x = Scale(1, float(len(shown)), LEFT, RIGHT, log=True)
+    y = Scale(1, float(10 ** max(1, math.ceil(math.log10(shown[0])))), BOTTOM, TOP, log=True)
+    line = [(x(rank), y(float(shown[rank - 1]))) for rank in ranks]
+    area = [*line, (line[-1][0], BOTTOM), (line[0][0], BOTTOM)]
+    body = join(
+        [
+            _axes(x, y, "rank of the item", "impressions"),
+            _path(area, "area", close=True),
+            _line(line, "curve"),
+        ]
+    )
+    head = max(1, math.ceil(len(shown) / 100))
+    rare = int((shown < 10).sum())
+    reading = (
+        f"The first 1% of the items have {formats.share(int(shown[:head].sum()), int(shown.sum()))} of the "
+        f"impressions in the training days; {formats.share(rare, len(shown))} of the items have fewer than 10."
+    )
+    listed = ranks[:: math.ceil(len(ranks) / MAX_TABLE_ROWS)]
+    rows = [(formats.count(rank), formats.count(int(shown[rank - 1]))) for rank in listed]
+    return _figure("Item popularity", reading, body, _table(("rank", "impressions"), rows))
+
+
+def stage_plot(stages: Sequence[Stage]) -> Markup:
+    """Seconds of each stage as horizontal bars; a stage taken from an earlier run is marked."""
+    row, label, top = 25, 140, 6
+    height = top + row * len(stages) + 6
+    x = Scale(0, max([stage["seconds"] for stage in stages] + [1e-9]), label, WIDTH - 130)
+    body = []
+    for index, stage in enumerate(stages):
+        middle = top + row * index + row / 2
+        said = formats.seconds(stage["seconds"]) + (" · cached" if stage["cached"] else "")
+        end = x(stage["seconds"])
+        body += [
+            tag("text", _fit(stage["name"]), x=label - 8, y=middle + 4, class_="label", text_anchor="end"),
+            _rectangle(
+                label, middle - 8, max(1.5, end - label), 16, "bar cached" if stage["cached"] else "bar"
+            ),
+            tag("text", said, x=end + 7, y=middle + 4, class_="value"),
+        ]
+    total = formats.seconds(sum(stage["seconds"] for stage in stages))
+    rows = [(s["name"], formats.seconds(s["seconds"]), "yes" if s["cached"] else "no") for s in stages]
+    reading = f"{total} in all. Cached stages had finished in an earlier run."
+    return _figure("Time by stage", reading, join(body), _table(("stage", "time", "cached"), rows), height)
+
+
+def _bars(bars: Sequence[Bar], base: float) -> Markup:
+    heights = [bar.height for bar in bars if bar.height is not None]
+    low, high = nice_bounds(min([base, *heights]), max([base, *heights]))
+    # Room above the highest bar for its number.
+    y = Scale(low, high, BOTTOM - 12, TOP)
+    room = (RIGHT - LEFT) / max(1, len(bars))
+    body = [_horizontal_grid(y)]
+    for index, bar in enumerate(bars):
+        middle = LEFT + room * (index + 0.5)
+        body += [
+            tag("text", bar.label, x=middle, y=BOTTOM + 8, class_="label", text_anchor="middle"),
+            tag("text", bar.note, x=middle, y=BOTTOM + 24, class_="tick", text_anchor="middle"),
+        ]
+        if bar.height is None:
+            body.append(tag("text", "n/a", x=middle, y=y(base) - 5, class_="tick", text_anchor="middle"))
+            continue
+        top, bottom = sorted((y(bar.height), y(base)))
+        above = bar.height >= base
+        body += [
+            _rectangle(
+                middle - room * 0.32, top, room * 0.64, max(1, bottom - top), f"bar {bar.kind}".strip()
+            ),
+            tag(
+                "text",
+                f"{bar.height:.3f}",
+                x=middle,
+                y=top - 5 if above else bottom + 12,
+                class_="value",
+                text_anchor="middle",
+            ),
+        ]
+    body.append(_line([(LEFT, y(base)), (RIGHT, y(base))], "axis"))
+    return join(body)
+
+
+def _axes(x: Scale, y: Scale, x_name: str, y_name: str) -> Markup:
+    ticks = [
+        tag("text", formats.compact(value), x=x(value), y=BOTTOM + 16, class_="tick", text_anchor="middle")
+        for value in x.ticks()
+    ]
+    names = [
+        tag("text", x_name, x=(LEFT + RIGHT) / 2, y=HEIGHT - 8, class_="name", text_anchor="middle"),
+        tag("text", y_name, x=LEFT - 38, y=TOP - 14, class_="name"),
+    ]
+    return join([_horizontal_grid(y), _line([(LEFT, BOTTOM), (RIGHT, BOTTOM)], "axis"), ticks, names])
+
+
+def _horizontal_grid(y: Scale) -> Markup:
+    return join(
+        [
+            _line([(LEFT, y(value)), (RIGHT, y(value))], "grid"),
+            tag("text", formats.compact(value), x=LEFT - 7, y=y(value) + 4, class_="tick", text_anchor="end"),
+        ]
+        for value in y.ticks()
+    )
+
+
+def _figure(title: str, reading: str, body: Markup, table: Markup, height: float = HEIGHT) -> Markup:
+    drawing = tag(
+        "svg", body, viewBox=f"0 0 {WIDTH} {height:.6g}", role="img", aria_label=f"{title}. {reading}"
+    )
+    numbers = tag("details", tag("summary", "Numbers"), tag("div", table, class_="scroll"))
+    return tag("figure", tag("h3", title), tag("figcaption", reading), drawing, numbers)
+
+
+def _empty(title: str, reading: str) -> Markup:
+    return tag("figure", tag("h3", title), tag("figcaption", reading))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
+    top = tag("tr", [tag("th", name, scope="col", class_="n") for name in head])
+    body = [tag("tr", [tag("td", cell, class_="n") for cell in row]) for row in rows]
+    return tag("table", tag("thead", top), tag("tbody", body))
+
+
+def _line(points: Sequence[tuple[float, float]], kind: str) -> Markup:
+    return _path(points, kind, close=False)
+
+
+def _path(points: Sequence[tuple[float, float]], kind: str, close: bool) -> Markup:
+    steps = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return tag("polygon" if close else "polyline", points=steps, class_=kind)
+
+
+def _rectangle(x: float, y: float, width: float, height: float, kind: str) -> Markup:
+    return tag("rect", x=x, y=y, width=width, height=height, rx=2, class_=kind)
+
+
+def _kind(group: int | str) -> str:
+    return "new" if group == "new" else ""
+
+
+def _fit(name: str) -> str:
+    return name if len(name) <= 18 else name[:17] + "…"
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _spread(length: int) -> list[int]:
+    """At most MAX_POINTS indices, evenly over the whole, both ends among them."""
+    return sorted({round(index) for index in np.linspace(0, length - 1, min(length, MAX_POINTS))})
+
+
+def _moving_mean(values: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:
+    """The mean of each value and up to width - 1 before it."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(0, ends - width)
+    return (sums[ends] - sums[starts]) / (ends - starts)

@@ -1,0 +1,107 @@
+"""The page's style sheet: no outside font, light and dark, wide and narrow."""
+
+STYLE = """
+:root {
+  color-scheme: light dark;
+  --page: #f6f5f2; --card: #ffffff; --ink: #1c1f26; --soft: #5c6470; --rule: #e4e2dc;
+  --accent: #2c5fc9; --accent-soft: #d5e0f7; --new: #b8540f; --good: #17734a; --good-soft: #dcf1e5;
+  --bad: #a92f1b; --bad-soft: #fbe3de; --faint: #b9c8ea;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #101216; --card: #181b21; --ink: #e9ebef; --soft: #9ba3b0; --rule: #2b3038;
+    --accent: #82a8ff; --accent-soft: #24345c; --new: #f2a067; --good: #6cd9a0; --good-soft: #14352a;
+    --bad: #ff9482; --bad-soft: #421d18; --faint: #3b4d7a;
+  }
+}
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; }
+body {
+  margin: 0; background: var(--page); color: var(--ink);
+  font: 15px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", sans-serif;
+}
+main { max-width: 1080px; margin: 0 auto; padding: 40px 24px 72px; }
+h1, h2, h3, p, figure { margin: 0; }
+h1 { font-size: 30px; line-height: 1.2; font-weight: 680; letter-spacing: -0.02em; }
+h2 { font-size: 19px; line-height: 1.3; font-weight: 650; letter-spacing: -0.01em; margin: 48px 0 4px; }
+h3 { font-size: 15px; font-weight: 650; }
+code { font: 0.9em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+.note, figcaption, .lead { color: var(--soft); }
+.lead { max-width: 96ch; margin-bottom: 14px; }
+.eyebrow { color: var(--soft); font-size: 13px; margin-bottom: 6px; }
+.verdict { border-radius: 12px; padding: 14px 18px; margin: 22px 0 16px; overflow-wrap: anywhere; }
+.verdict strong { font-size: 16px; }
+.verdict ul { margin: 6px 0 0; padding-left: 20px; }
+.verdict.good { background: var(--good-soft); } .verdict.good strong { color: var(--good); }
+.verdict.bad { background: var(--bad-soft); } .verdict.bad strong { color: var(--bad); }
+.tiles { display: grid; grid-template-columns: repeat(5, 1fr); gap: 12px; margin: 0; }
+.tile, .card, figure {
+  background: var(--card); border: 1px solid var(--rule); border-radius: 12px; padding: 16px 18px; min-width: 0;
+}
+.tile { display: flex; flex-direction: column; }
+.tile dt { color: var(--soft); font-size: 13px; }
+.tile dd { margin: 0; }
+.tile .figure { font-size: 26px; line-height: 1.25; font-weight: 640; letter-spacing: -0.02em; }
+.tile .hint { color: var(--soft); font-size: 12.5px; line-height: 1.4; margin-top: 4px; }
+.figure, td, th { font-variant-numeric: tabular-nums; }
+.grid { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 14px; margin-top: 14px; }
+figure { display: flex; flex-direction: column; }
+figcaption { font-size: 13px; line-height: 1.45; margin: 2px 0 10px; }
+svg { display: block; width: 100%; height: auto; margin-bottom: 6px; }
+.note { font-size: 13px; margin-top: 8px; }
+.scroll { overflow-x: auto; }
+.scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; border-radius: 3px; }
+table { border-collapse: collapse; width: 100%; font-size: 14px; }
+th { text-align: left; color: var(--soft); font-weight: 550; font-size: 13px; white-space: nowrap; }
+th, td { padding: 7px 14px 7px 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
+tbody tr:last-child > * { border-bottom: 0; }
+tbody th { color: var(--ink); font-size: 14px; }
+th:last-child, td:last-child { padding-right: 0; }
+.n { text-align: right; white-space: nowrap; }
+.cell { overflow-wrap: anywhere; min-width: 150px; }
+tr.strong > * { font-weight: 650; }
+details { margin-top: 8px; }
+figure details { margin-top: auto; }
+summary { cursor: pointer; color: var(--soft); font-size: 13px; width: fit-content; }
+summary:hover { color: var(--ink); }
+summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; border-radius: 3px; }
+.sample { border-top: 1px solid var(--rule); padding: 10px 0; font-size: 13.5px; overflow-wrap: anywhere; }
+.sample:first-of-type { margin-top: 8px; }
+.sample code { display: block; color: var(--soft); white-space: pre-wrap; }
+footer { margin-top: 56px; padding-top: 14px; border-top: 1px solid var(--rule); color: var(--soft); font-size: 13px; }
+svg text { font: 11px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; fill: var(--ink); }
+svg text { font-variant-numeric: tabular-nums; }
+svg .tick, svg .name { fill: var(--soft); }
+svg .label { font-weight: 600; }
+svg .grid { display: inline; stroke: var(--rule); }
+svg .axis { stroke: var(--soft); }
+svg polyline { fill: none; stroke-width: 1; }
+svg .reference { stroke: var(--soft); stroke-dasharray: 4 4; }
+svg .curve { stroke: var(--accent); stroke-width: 2; stroke-linejoin: round; }
+svg .faint { stroke: var(--faint); }
+svg .area { fill: var(--accent-soft); }
+svg .bar { fill: var(--accent); }
+svg .bar.new { fill: var(--new); }
+svg .bar.cached { fill: var(--faint); }
+svg .dot { fill: var(--accent); fill-opacity: 0.55; stroke: var(--accent); }
+@media (max-width: 860px) {
+  .grid { grid-template-columns: minmax(0, 1fr); }
+  .tiles { grid-template-columns: repeat(2, 1fr); }
+  .tile:first-child { grid-column: span 2; }
+}
+@media (max-width: 560px) {
+  main { padding: 24px 14px 48px; }
+  h1 { font-size: 25px; }
+  h2 { margin-top: 36px; }
+  .tile, .card, figure { padding: 13px 14px; }
+  svg text { font-size: 14px; }
+  table, th, tbody th { font-size: 12px; }
+  th { white-space: normal; }
+  th, td { padding-right: 7px; }
+  .cell { min-width: 130px; }
+}
+@media print {
+  body { background: none; }
+  figure, .card, .tile { break-inside: avoid; }
+}
+"""

@@ -1,0 +1,79 @@
+"""`summary.json`: what a program would ask of a run."""
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+from components.report.run_record import RunRecord
+
+METRICS = ("auc", "gauc", "logloss", "calibration")
+
+
+class Stage(TypedDict):
+    """One stage of a run: `cached` where its result was taken from an earlier run."""
+
+    name: str
+    seconds: float
+    cached: bool
+
+
+def build_summary(record: RunRecord, stages: Sequence[Stage], root: Path) -> dict[str, Any]:
+    """The summary of a run, ready for JSON: a value that is no finite number is None.
+
+    Args:
+        record: what the run left behind.
+        stages: the stages in the order in which they ran; empty while the run still goes on.
+        root: ROOT, to which the pushed path is relative.
+    """
+    summary = {
+        "logs": _logs(record.counts),
+        "ctr": _ctr(record),
+        "pushed": _pushed(record.pushed_model, root),
+        "stages": [dict(stage) for stage in stages],
+    }
+    return _finite(summary)
+
+
+def _logs(counts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **counts["read"],
+        "used": counts["used"],
+        "rejects": counts["rejects"],
+        "splits": counts["splits"],
+        "query_pairs": counts["query_pairs"],
+    }
+
+
+def _ctr(record: RunRecord) -> dict[str, Any]:
+    results = record.results
+    ctr = {"model": record.history["model"], **_metrics(results)}
+    ctr["groups"] = [{"group": group["group"], **_metrics(group)} for group in results["groups"]]
+    if results["baseline"] is not None:
+        ctr["baseline"] = _metrics(results["baseline"])
+    ctr["blessed"] = record.blessed
+    return ctr
+
+
+def _metrics(source: dict[str, Any]) -> dict[str, Any]:
+    return {"impressions": source["impressions"], **{name: source[name] for name in METRICS}}
+
+
+def _pushed(pushed_model: str | None, root: Path) -> dict[str, str]:
+    if pushed_model is None:
+        return {}
+    # A user may push to a place of their own, outside of ROOT: its whole path is the only name for it.
+    local = "://" not in pushed_model
+    inside = local and Path(os.path.abspath(pushed_model)).is_relative_to(os.path.abspath(root))
+    return {"ctr": os.path.relpath(pushed_model, root) if inside else pushed_model}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value

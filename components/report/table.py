@@ -1,0 +1,76 @@
+"""What the terminal shows at the end of a run."""
+
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from components.report import formats
+
+
+def print_summary(summary: dict[str, Any], report_path: Path, console: Console | None = None) -> None:
+    """Prints metrics, rejects, the pushed model and the report's path.
+
+    Without a terminal it prints the same as plain ASCII lines, and a path stays on one line however narrow the
+    console is, so that a program can read it.
+
+    Args:
+        summary: what `write_report` returned or `summary.json` holds.
+        report_path: the page to look at.
+        console: where to print, standard output by default.
+    """
+    console = console or Console(highlight=False)
+    style = box.SIMPLE_HEAD if console.is_terminal else box.ASCII2
+    console.print(_metrics_table(summary["ctr"], style))
+    console.print(_logs_table(summary["logs"], style))
+    for line in _closing_lines(summary, report_path):
+        console.print(line, soft_wrap=True)
+
+
+def _metrics_table(ctr: dict[str, Any], style: box.Box) -> Table:
+    table = Table(title=Text(f"CTR model {ctr['model']}, test split"), title_justify="left", box=style)
+    table.add_column("items")
+    for name in ("impressions", "AUC", "GAUC", "LogLoss", "calibration"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_row(*_metrics_row("all", ctr), style="bold", end_section=True)
+    if "baseline" in ctr:
+        table.add_row(*_metrics_row("all, last blessed", ctr["baseline"]), end_section=True)
+    for group in ctr["groups"]:
+        name = group["group"] if group["group"] == "new" else f"group {group['group']}"
+        table.add_row(*_metrics_row(name, group))
+    return table
+
+
+def _metrics_row(name: str, row: dict[str, Any]) -> list[str]:
+    figures = [formats.metric(row[metric]) for metric in ("auc", "gauc", "logloss", "calibration")]
+    return [name, formats.count(row["impressions"]), *figures]
+
+
+def _logs_table(logs: dict[str, Any], style: box.Box) -> Table:
+    table = Table(title="Logs", title_justify="left", box=style)
+    table.add_column("log")
+    for name in ("read", "used", "rejected"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("reasons", overflow="fold")
+    for log, used in logs["used"].items():
+        reasons = {reason: number for reason, number in logs["rejects"].get(log, {}).items() if number}
+        listed = sorted(reasons.items(), key=lambda item: -item[1])
+        # Text, so that a reason with brackets is not taken for a style.
+        said = Text(", ".join(f"{reason} {formats.count(number)}" for reason, number in listed))
+        figures = (logs[log], used, sum(reasons.values()))
+        table.add_row(Text(log), *(formats.count(figure) for figure in figures), said)
+    return table
+
+
+def _closing_lines(summary: dict[str, Any], report_path: Path) -> list[Text]:
+    pushed = summary["pushed"].get("ctr")
+    if pushed is not None:
+        model = Text.assemble(("pushed: ", "bold green"), pushed)
+    elif summary["ctr"]["blessed"]:
+        model = Text("pushed: nothing, though the model is blessed", style="yellow")
+    else:
+        model = Text("pushed: nothing, the model is not blessed (the report says why)", style="yellow")
+    return [model, Text.assemble(("report: ", "bold"), str(report_path))]

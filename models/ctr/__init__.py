@@ -1,0 +1,1 @@
+"""The click-through-rate model: configuration, model, data set and trainer."""

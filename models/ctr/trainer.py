@@ -1,0 +1,50 @@
+"""Trains a click-through-rate model."""
+
+import time
+
+import keras
+import tensorflow as tf
+
+from models.ctr.config import CtrConfig
+from models.ctr.training_curve import TrainingCurve
+from models.optimizers.rowwise_adagrad import RowwiseAdagrad
+
+
+def train(
+    model: keras.Model,
+    train_dataset: tf.data.Dataset,
+    config: CtrConfig,
+    eval_dataset: tf.data.Dataset | None = None,
+) -> dict:
+    """Trains `model` with plain `fit`, in the order of the data set.
+
+    Args:
+        model: gives logits `[batch]`; its ID tables are `IdEmbedding` layers.
+        train_dataset: batches of (features by name, label float32 `[batch]`), in time order.
+        config: learning rates and epochs.
+        eval_dataset: batches of the same kind, of which the loss is taken after the last epoch.
+    Returns:
+        {"examples", "seconds", "curve": [{"step", "examples", "loss", "seconds"}, …]}, and "eval": {"logloss"} when
+        there is an eval data set. A point's loss is the mean since the point before.
+    Raises:
+        InputError: if the loss is not finite.
+    """
+    compile_for_training(model, config)
+    curve = TrainingCurve()
+    started = time.perf_counter()
+    model.fit(train_dataset, epochs=config.epochs, shuffle=False, verbose=0, callbacks=[curve])
+    history = {"examples": curve.examples, "seconds": time.perf_counter() - started, "curve": curve.points}
+    if eval_dataset is not None:
+        history["eval"] = {"logloss": model.evaluate(eval_dataset, verbose=0)}
+    return history
+
+
+def compile_for_training(model: keras.Model, config: CtrConfig) -> None:
+    """Gives `model` the loss and the optimizer that `config` describes."""
+    model.compile(
+        optimizer=RowwiseAdagrad(
+            config.learning_rate, config.table_learning_rate, global_clipnorm=config.global_clipnorm
+        ),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        jit_compile=False,  # XLA would update whole tables
+    )

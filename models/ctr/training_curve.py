@@ -1,0 +1,80 @@
+"""Records the training curve and stops a training that diverges."""
+
+import math
+import sys
+import time
+
+import keras
+
+from transforms.input_error import InputError
+
+
+class TrainingCurve(keras.callbacks.Callback):
+    """Records the loss over the steps, shows progress on stderr and stops when the loss is not finite.
+
+    Args:
+        every_steps: int > 0. Steps between two points of the curve.
+        show_seconds: seconds between two lines of progress.
+    Attributes:
+        points: [{"step", "examples", "loss", "seconds"}, …]; a point's loss is the mean over the examples since the
+            point before, and its seconds run from the beginning of the training.
+    Raises:
+        InputError: at the first step whose loss is not finite.
+    """
+
+    def __init__(self, every_steps: int = 20, show_seconds: float = 5.0) -> None:
+        super().__init__()
+        self.every_steps = every_steps
+        self.show_seconds = show_seconds
+        self.points: list[dict[str, float]] = []
+        self.examples = 0
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self._started = self._shown = time.perf_counter()
+        self._step = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._epoch_total, self._epoch_count = 0.0, 0
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._step += 1
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            raise InputError(
+                f"the loss must stay finite, got {loss} at step {self._step}; "
+                "try smaller learning rates, or look for infinite numbers among the features"
+            )
+        if self._step % self.every_steps == 0:
+            self._add_point()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if self._step % self.every_steps:
+            self._add_point()
+
+    def _add_point(self) -> None:
+        tracker = self.model.metrics[0]  # Keras's mean of the loss since the epoch began, weighted by examples
+        total, count = float(tracker.total), int(tracker.count)
+        examples = count - self._epoch_count
+        self.examples += examples
+        point = {
+            "step": self._step,
+            "examples": self.examples,
+            "loss": (total - self._epoch_total) / examples,
+            "seconds": time.perf_counter() - self._started,
+        }
+        self._epoch_total, self._epoch_count = total, count
+        self.points.append(point)
+        self._show(point)
+
+    def _show(self, point: dict[str, float]) -> None:
+        now = time.perf_counter()
+        if now - self._shown < self.show_seconds:
+            return
+        self._shown = now
+        speed = point["examples"] / point["seconds"]
+        print(
+            f"step {point['step']:,}, {point['examples']:,} examples, loss {point['loss']:.4f}, "
+            f"{speed:,.0f} examples a second",
+            file=sys.stderr,
+            flush=True,
+        )

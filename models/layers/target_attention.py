@@ -1,0 +1,104 @@
+"""DIN's attention of a target item over a user's behaviors."""
+
+import keras
+import tensorflow as tf
+
+from models.layers.mlp import Mlp
+
+
+@keras.saving.register_keras_serializable(package="adlens")
+class TargetAttention(keras.layers.Layer):
+    """Sums a user's behaviors, each weighted by how it relates to the target item.
+
+    The weight of behavior k for target q is an MLP over [q, k, q - k, q * k]; as in DIN the weights are not
+    normalized by a softmax, so that many matching behaviors count for more than one. Padded behaviors weigh 0.
+
+    The MLP's first layer is not computed over that concatenation. With its kernel cut in four, W1 to W4,
+
+        [q, k, q - k, q * k] W = q (W1 + W3) + k (W2 - W3) + (q * k) W4
+                               = q (W1 + W3) + k ((W2 - W3) + diag(q) W4)
+
+    is the same number from a quarter of the multiplications: one matrix for each target, times its behaviors.
+    `score` turns it around for many targets of one user: k (W2 - W3) and (W1 + W3) + diag(k) W4 depend on the
+    user alone and are computed once.
+
+    Args:
+        attention_units: widths of the MLP's hidden layers, at least one.
+        activation: activation of the hidden layers.
+    Call arguments:
+        target: float `[batch, dim]`.
+        behaviors: float `[batch, length, dim]`.
+        padding_mask: bool `[batch, length]`, True where real.
+    Returns:
+        float `[batch, dim]`, zero for a user without behaviors.
+    Raises:
+        ValueError: if `attention_units` is empty.
+    Source: Zhou et al. 2018, Deep Interest Network (arXiv 1706.06978), section 4.3.
+    """
+
+    def __init__(
+        self,
+        attention_units: tuple[int, ...] = (32,),
+        activation: str = "relu",
+        kernel_initializer: str | dict | keras.initializers.Initializer = "glorot_uniform",
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not attention_units:
+            raise ValueError("attention_units must name at least one layer, got none")
+        self.attention_units = tuple(attention_units)
+        self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.weigh = Mlp((*self.attention_units[1:], 1), activation, dtype=self.dtype_policy, name="weigh")
+
+    def build(self, target_shape: tuple, behaviors_shape: tuple | None = None, padding_mask_shape=None) -> None:
+        dim, units = target_shape[-1], self.attention_units[0]
+        self.kernel = self.add_weight(shape=(4 * dim, units), initializer=self.kernel_initializer, name="kernel")
+        self.bias = self.add_weight(shape=(units,), initializer="zeros", name="bias")
+        self.weigh.build((None, None, units))
+        self.built = True
+
+    def call(self, target: tf.Tensor, behaviors: tf.Tensor, padding_mask: tf.Tensor) -> tf.Tensor:
+        of_target, of_behavior, of_product = self._split_kernel()
+        query = tf.matmul(target, of_target) + self.bias  # [batch, units]
+        matrices = of_behavior + target[:, :, None] * of_product  # [batch, dim, units]
+        hidden = tf.matmul(behaviors, matrices) + query[:, None, :]  # [batch, length, units]
+        weights = self._weights(hidden, padding_mask)  # [batch, length]
+        return tf.matmul(weights[:, None, :], behaviors)[:, 0, :]
+
+    def score(self, targets: tf.Tensor, behaviors: tf.Tensor, padding_mask: tf.Tensor) -> tf.Tensor:
+        """Attends from many targets over one user's behaviors; equal to `call` with the user repeated.
+
+        Args:
+            targets: float `[candidates, dim]`.
+            behaviors: float `[1, length, dim]`.
+            padding_mask: bool `[1, length]`, True where real.
+        Returns:
+            float `[candidates, dim]`.
+        """
+        of_target, of_behavior, of_product = self._split_kernel()
+        keys = behaviors[0]  # [length, dim]
+        matrices = of_target + keys[:, :, None] * of_product  # [length, dim, units], of the user alone
+        offsets = tf.matmul(keys, of_behavior) + self.bias  # [length, units], of the user alone
+        hidden = tf.einsum("cd,ldu->clu", targets, matrices) + offsets
+        return tf.matmul(self._weights(hidden, padding_mask), keys)
+
+    def _split_kernel(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """W1 + W3, W2 - W3 and W4, each `[dim, units]`."""
+        first, second, third, fourth = tf.split(tf.convert_to_tensor(self.kernel), 4)
+        return first + third, second - third, fourth
+
+    def _weights(self, hidden: tf.Tensor, padding_mask: tf.Tensor) -> tf.Tensor:
+        """`[batch, length]` attention weights of the MLP's first layer before its activation."""
+        weights = self.weigh(self.activation(hidden))[..., 0]
+        return weights * tf.cast(padding_mask, weights.dtype)
+
+    def compute_output_shape(self, target_shape: tuple, behaviors_shape=None, padding_mask_shape=None) -> tuple:
+        return target_shape
+
+    def get_config(self) -> dict:
+        return super().get_config() | {
+            "attention_units": self.attention_units,
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }

@@ -1,0 +1,1 @@
+"""Optimizers for models with large ID tables."""

@@ -1,0 +1,154 @@
+"""Adagrad for the touched rows of ID tables, Adam for everything else."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+LearningRate = float | keras.optimizers.schedules.LearningRateSchedule
+
+
+@keras.saving.register_keras_serializable(package="adlens")
+class RowwiseAdagrad(keras.optimizers.Optimizer):
+    """Trains ID tables by the rows that a batch touches, and the dense variables with Adam.
+
+    The cost of a step does not depend on the number of rows: nothing here reads, scales, averages or decays a whole
+    table. The gradients of a row that stands several times in a batch are summed first, so the result is that of
+    dense Adagrad on the batch's gradient (a row that is not touched has gradient zero, which Adagrad leaves as it
+    is; Adam would not, which is why tables get Adagrad).
+
+    Tables are the variables marked `rowwise` (`IdEmbedding` marks its own). Keras's weight decay, moving averages,
+    gradient accumulation and clipping by value are not offered, since each of them reads whole tables.
+
+    Args:
+        learning_rate: float or schedule. Adam's, for the dense variables.
+        table_learning_rate: float or schedule. Adagrad's, for the tables.
+        initial_accumulator_value: float >= 0. Where Adagrad's sums of squares begin.
+        beta_1: float. Adam's decay of the first moment.
+        beta_2: float. Adam's decay of the second moment.
+        epsilon: float > 0. Added to both denominators.
+        global_clipnorm: float or None. Gradients are scaled so that their common norm is no higher than this.
+    Source: Duchi et al. 2011 (Adagrad); Kingma and Ba 2015 (Adam, arXiv 1412.6980).
+    """
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        table_learning_rate: LearningRate = 0.05,
+        initial_accumulator_value: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        global_clipnorm: float | None = None,
+        name: str = "rowwise_adagrad",
+    ) -> None:
+        super().__init__(learning_rate, global_clipnorm=global_clipnorm, name=name)
+        self.table_learning_rate = table_learning_rate
+        self.initial_accumulator_value = initial_accumulator_value
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Makes one accumulator for each table and two moments for each dense variable."""
+        if self.built:
+            return
+        super().build(variables)
+        initial = keras.initializers.Constant(self.initial_accumulator_value)
+        self._slots = [
+            (self.add_variable_from_reference(variable, "accumulator", initial),)
+            if getattr(variable, "rowwise", False)
+            else tuple(self.add_variable_from_reference(variable, slot) for slot in ("momentum", "velocity"))
+            for variable in variables
+        ]
+
+    def update_step(
+        self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable, learning_rate: tf.Tensor
+    ) -> None:
+        slots = self._slots[self._get_variable_index(variable)]
+        if len(slots) == 1:
+            self._update_rows(gradient, variable, slots[0].value)
+        else:
+            self._update_dense(gradient, variable, slots[0].value, slots[1].value, learning_rate)
+
+    def _update_rows(self, gradient: tf.IndexedSlices, table: tf.Variable, accumulator: tf.Variable) -> None:
+        if not isinstance(gradient, tf.IndexedSlices):
+            raise ValueError(f"the gradient of table {table.name} must be tf.IndexedSlices, got {type(gradient)}")
+        rows, values = _sum_duplicates(gradient)
+        # Gather, compute, scatter: on CPU about four times faster than ResourceSparseApplyAdagradV2, which waits for
+        # memory at each row, where the gather fetches rows ahead and the scatter copies them.
+        sums = _gather(accumulator, rows) + tf.square(values)
+        learning_rate = tf.cast(self._current_table_learning_rate(), values.dtype)
+        updated = _gather(table, rows) - learning_rate * values / (tf.sqrt(sums) + self.epsilon)
+        tf.raw_ops.ResourceScatterUpdate(resource=accumulator.handle, indices=rows, updates=sums)
+        tf.raw_ops.ResourceScatterUpdate(resource=table.handle, indices=rows, updates=updated)
+
+    def _update_dense(
+        self,
+        gradient: tf.Tensor | tf.IndexedSlices,
+        variable: tf.Variable,
+        momentum: tf.Variable,
+        velocity: tf.Variable,
+        learning_rate: tf.Tensor,
+    ) -> None:
+        dtype = variable.dtype
+        step = tf.cast(self.iterations + 1, dtype)
+        beta_1, beta_2 = tf.constant(self.beta_1, dtype), tf.constant(self.beta_2, dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=momentum.handle,
+            v=velocity.handle,
+            beta1_power=beta_1**step,
+            beta2_power=beta_2**step,
+            lr=tf.cast(learning_rate, dtype),
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=tf.constant(self.epsilon, dtype),
+            grad=tf.convert_to_tensor(gradient),
+        )
+
+    def _current_table_learning_rate(self) -> float | tf.Tensor:
+        if callable(self.table_learning_rate):
+            return self.table_learning_rate(self.iterations)
+        return self.table_learning_rate
+
+    def _clip_gradients(self, grads: list) -> list:
+        if self.global_clipnorm is None:
+            return grads
+        # The norm is that of the summed rows: duplicates in tf.IndexedSlices must be added up before squaring.
+        summed = [
+            tf.IndexedSlices(*reversed(_sum_duplicates(grad)), dense_shape=grad.dense_shape)
+            if isinstance(grad, tf.IndexedSlices)
+            else grad
+            for grad in grads
+        ]
+        return tf.clip_by_global_norm(summed, self.global_clipnorm)[0]
+
+    def get_config(self) -> dict:
+        inherited = super().get_config()
+        offered = ("name", "learning_rate", "global_clipnorm")
+        return {key: inherited[key] for key in offered} | {
+            "table_learning_rate": keras.saving.serialize_keras_object(self.table_learning_rate),
+            "initial_accumulator_value": self.initial_accumulator_value,
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "RowwiseAdagrad":
+        table_learning_rate = keras.saving.deserialize_keras_object(
+            config["table_learning_rate"], custom_objects=custom_objects
+        )
+        return super().from_config(config | {"table_learning_rate": table_learning_rate}, custom_objects)
+
+
+def _sum_duplicates(gradient: tf.IndexedSlices) -> tuple[tf.Tensor, tf.Tensor]:
+    """The distinct rows `[rows]` of a table's gradient, and their summed values `[rows, dim]`."""
+    rows, positions = tf.unique(tf.reshape(gradient.indices, [-1]))
+    return rows, tf.math.unsorted_segment_sum(gradient.values, positions, tf.size(rows))
+
+
+def _gather(variable: tf.Variable, rows: tf.Tensor) -> tf.Tensor:
+    """`[rows, dim]`, without reading the whole variable."""
+    return tf.raw_ops.ResourceGather(resource=variable.handle, indices=rows, dtype=variable.dtype)

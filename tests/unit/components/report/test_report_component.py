@@ -1,0 +1,63 @@
+import json
+from pathlib import Path
+
+import pytest
+from tfx import types
+from tfx.types import standard_artifacts
+
+from components import artifacts
+from components.report.component import Report
+from components.report.executor import FOLDERS, Executor
+from components.report.inputs import ReportInputs
+
+TYPES = {
+    "rejects": artifacts.Rejects,
+    "item_stats": artifacts.ItemStats,
+    "anomalies": standard_artifacts.ExampleAnomalies,
+    "model_run": standard_artifacts.ModelRun,
+    "evaluation": standard_artifacts.ModelEvaluation,
+    "blessing": standard_artifacts.ModelBlessing,
+    "pushed_model": standard_artifacts.PushedModel,
+}
+
+
+def artifact(kind, uri):
+    made = kind()
+    made.uri = str(uri)
+    return made
+
+
+def run_executor(inputs, pushed_model, report, root):
+    given = {name: [artifact(TYPES[name], getattr(inputs, name))] for name in FOLDERS}
+    given["pushed_model"] = [pushed_model]
+    Executor().Do(given, {"report": [artifact(artifacts.Report, report)]}, {"root": str(root)})
+
+
+def test_pushed_run(inputs, tmp_path):
+    pushed = artifact(standard_artifacts.PushedModel, tmp_path / "artifact")
+    pushed.set_int_custom_property("pushed", 1)
+    pushed.set_string_custom_property("pushed_destination", inputs.pushed_model)
+    report = tmp_path / "report"
+    run_executor(inputs, pushed, report, tmp_path / "root")
+    assert sorted(path.name for path in report.iterdir()) == ["inputs.json", "report.html", "summary.json"]
+    assert json.loads((report / "summary.json").read_text())["pushed"] == {"ctr": "pushed/ctr/1"}
+    assert ReportInputs.from_json((report / "inputs.json").read_text()) == inputs
+
+
+def test_run_that_pushed_nothing(inputs, tmp_path):
+    Path(inputs.blessing, "BLESSED").rename(Path(inputs.blessing, "NOT_BLESSED"))
+    pushed = artifact(standard_artifacts.PushedModel, tmp_path / "artifact")
+    pushed.set_int_custom_property("pushed", 0)
+    run_executor(inputs, pushed, tmp_path / "report", tmp_path / "root")
+    summary = json.loads((tmp_path / "report" / "summary.json").read_text())
+    assert summary["pushed"] == {}
+    assert summary["ctr"]["blessed"] is False
+
+
+def test_component_is_wired_by_type():
+    channels = {name: types.Channel(type=kind) for name, kind in TYPES.items()}
+    component = Report(**channels, root="/runs/root")
+    assert component.outputs["report"].type is artifacts.Report
+    assert component.exec_properties == {"root": "/runs/root"}
+    with pytest.raises(TypeError):
+        Report(**{**channels, "rejects": channels["item_stats"]}, root="/runs/root")

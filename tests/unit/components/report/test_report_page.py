@@ -1,0 +1,137 @@
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.report.page import render_page
+from components.report.summary import build_summary
+
+WHEN = datetime(2026, 4, 1, 8, 30, tzinfo=UTC)
+STAGES = [{"name": "LogIngest", "seconds": 4.5, "cached": False}]
+EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(1)> ' & {{7*7}}"
+
+
+def page_of(record, stages=STAGES):
+    return render_page(record, build_summary(record, stages, Path("/root")), WHEN)
+
+
+class Reader(HTMLParser):
+    """Collects elements and visible text, and checks that elements close in order."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.text, self.open = [], [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text.append(data)
+
+
+def words(html):
+    return re.sub(r"\s+", " ", " ".join(Reader(html).text))
+
+
+def test_page_is_well_formed_and_needs_nothing_from_outside(record):
+    html = page_of(record)
+    reader = Reader(html)
+    assert reader.open == []
+    assert not {name for name, _ in reader.elements} & {"script", "img", "link", "iframe", "object", "base"}
+    for _, attributes in reader.elements:
+        assert not {"src", "href", "style"} & set(attributes)
+        assert not [name for name in attributes if name.startswith("on")]
+    assert "url(" not in html and "@import" not in html and "http:" not in html and "https:" not in html
+
+
+def test_figures_of_the_run_are_on_the_page(record):
+    said = words(page_of(record))
+    assert "Blessed and pushed" in said
+    # 5 of 100 impressions and 1 of 5 purchases were rejected.
+    assert "impressions 100 95 5 5.00%" in said
+    assert "purchases 5 4 1 20.0%" in said
+    assert "impressions unknown item_id 3 3.00%" in said
+    assert "all 10 0.7500 0.7000 0.5000 1.1000" in said
+    assert "new 6 n/a n/a 0.4500 n/a" in said
+    assert "train before 25 Mar 2026, 00:00 70 20.0% 3" in said
+    assert "High distance. The L-infinity distance is 0.2" in said
+    assert "purchases/0.parquet, row 4" in said
+    # 70 examples in 3.5 seconds.
+    assert "20 a second" in said
+    assert "01 April 2026, 08:30 UTC" in said
+
+
+def test_every_string_from_data_is_escaped(record):
+    counts = {
+        **record.counts,
+        "read": {**record.counts["read"], EVIL: 1},
+        "used": {**record.counts["used"], EVIL: 0},
+        "rejects": {EVIL: {EVIL: 1}},
+    }
+    evil = replace(
+        record,
+        counts=counts,
+        reject_examples=[dict.fromkeys(("log", "reason", "file", "row", "row_json"), EVIL)],
+        anomalies=[dict.fromkeys(("split", "kind", "feature", "short", "description"), EVIL)],
+        history={**record.history, "model": EVIL},
+        results={**record.results, "validation": {"ok": False, "reasons": [EVIL]}},
+        pushed_model=f"/root/{EVIL}",
+    )
+    for blessed in (True, False):
+        html = page_of(replace(evil, blessed=blessed), [{"name": EVIL, "seconds": 1.0, "cached": False}])
+        reader = Reader(html)
+        assert reader.open == []
+        assert not {name for name, _ in reader.elements} & {"script", "img"}
+        assert not [key for _, attributes in reader.elements for key in attributes if key.startswith("on")]
+        assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 10
+
+
+def test_rejected_model_says_why(record):
+    results = {**record.results, "validation": {"ok": False, "reasons": ["gauc 0.70 is below 0.72"]}}
+    said = words(page_of(replace(record, blessed=False, pushed_model=None, results=results)))
+    assert "Not blessed, so not pushed" in said
+    assert "gauc 0.70 is below 0.72" in said
+
+
+def test_model_stands_beside_the_last_blessed_one(record):
+    baseline = {"impressions": 10, "auc": 0.8, "gauc": None, "logloss": 0.4, "calibration": 0.9}
+    said = words(page_of(replace(record, results={**record.results, "baseline": baseline})))
+    assert "by the last blessed model 10 0.8000 n/a 0.4000 0.9000" in said
+
+
+def test_blessed_model_that_was_not_pushed(record):
+    assert "Blessed, but not pushed" in words(page_of(replace(record, pushed_model=None)))
+
+
+def test_clean_run_says_that_nothing_was_rejected(record):
+    counts = {**record.counts, "rejects": {log: {} for log in record.counts["read"]}}
+    said = words(page_of(replace(record, counts=counts, reject_examples=[], anomalies=[])))
+    assert "every row could be used" in said
+    assert "all splits fit the schema" in said
+
+
+def test_no_times_while_the_run_goes_on(record):
+    assert "Time by stage" not in words(page_of(record, []))
+
+
+@pytest.mark.parametrize("impressions", [[], [1]])
+def test_hardly_any_data(record, impressions):
+    empty = replace(
+        record,
+        item_impressions=np.array(impressions, np.int64),
+        history={**record.history, "curve": [], "seconds": 0.0},
+        results={**record.results, "groups": [], "calibration_plot": []},
+    )
+    assert Reader(page_of(empty)).open == []

@@ -1,0 +1,94 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from components.report.summary import build_summary
+
+STAGES = [
+    {"name": "LogIngest", "seconds": 4.5, "cached": True},
+    {"name": "CtrTrainer", "seconds": 9.25, "cached": False},
+]
+
+
+def test_whole_summary(record, tmp_path):
+    # Every number stands in the fixture's artifacts; NaN and infinity have become null.
+    summary = build_summary(record, STAGES, tmp_path / "root")
+    assert summary == {
+        "logs": {
+            "catalog": 6,
+            "impressions": 100,
+            "searches": 12,
+            "purchases": 5,
+            "used": {"catalog": 6, "impressions": 95, "searches": 12, "purchases": 4},
+            "rejects": {
+                "catalog": {},
+                "impressions": {"null user_id": 2, "unknown item_id": 3},
+                "searches": {},
+                "purchases": {"duplicate purchase_id": 1},
+            },
+            "splits": {"train": 70, "eval": 15, "test": 10},
+            "query_pairs": {"train": 3, "eval": 1, "test": 0, "seen_in_train": 1},
+        },
+        "ctr": {
+            "model": "id",
+            "impressions": 10,
+            "auc": 0.75,
+            "gauc": 0.7,
+            "logloss": 0.5,
+            "calibration": 1.1,
+            "groups": [
+                {
+                    "group": 1,
+                    "impressions": 4,
+                    "auc": 0.6,
+                    "gauc": 0.625,
+                    "logloss": 0.55,
+                    "calibration": 1.25,
+                },
+                {
+                    "group": "new",
+                    "impressions": 6,
+                    "auc": None,
+                    "gauc": None,
+                    "logloss": 0.45,
+                    "calibration": None,
+                },
+            ],
+            "blessed": True,
+        },
+        "pushed": {"ctr": "pushed/ctr/1"},
+        "stages": STAGES,
+    }
+    json.dumps(summary, allow_nan=False)
+
+
+def test_not_blessed_pushes_nothing(record, tmp_path):
+    summary = build_summary(replace(record, blessed=False, pushed_model=None), [], tmp_path / "root")
+    assert summary["ctr"]["blessed"] is False
+    assert summary["pushed"] == {}
+
+
+def test_baseline_stands_beside_the_model(record, tmp_path):
+    baseline = {
+        "impressions": 10,
+        "auc": 0.7,
+        "gauc": float("nan"),
+        "logloss": 0.6,
+        "calibration": 1,
+    }
+    summary = build_summary(replace(record, results={**record.results, "baseline": baseline}), [], tmp_path)
+    assert summary["ctr"]["baseline"] == {**baseline, "gauc": None}
+
+
+def test_model_pushed_outside_of_root_keeps_its_path(record, tmp_path):
+    for place in ("/srv/models/1", "gs://bucket/root/pushed/1", str(tmp_path / "rooted" / "1")):
+        summary = build_summary(replace(record, pushed_model=place), [], tmp_path / "root")
+        assert summary["pushed"] == {"ctr": place}
+
+
+def test_relative_root(record, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert build_summary(record, [], Path("root"))["pushed"] == {"ctr": "pushed/ctr/1"}
+    # A URI is no path below the working folder.
+    remote = replace(record, pushed_model="gs://bucket/1")
+    assert build_summary(remote, [], Path("."))["pushed"] == {"ctr": "gs://bucket/1"}
