@@ -10,9 +10,11 @@ DEMO := runs/demo
 env:
 	@PYTHON="$(PYTHON)" scripts/make_env.sh
 
-# The logs are made once; `simulate` writes into a folder of its own, so what is half done is not taken.
+# The logs are made once, and moved to their place when they are whole: a killed `simulate` leaves none.
 demo: env
-	@test -d $(DEMO)/logs || $(ADLENS) simulate --preset demo --out $(DEMO)/logs
+	@test -d $(DEMO)/logs || { rm -rf $(DEMO)/partial $(DEMO)/logs_truth \
+	  && $(ADLENS) simulate --preset demo --out $(DEMO)/partial/logs \
+	  && mv $(DEMO)/partial/logs_truth $(DEMO)/partial/logs $(DEMO)/ && rmdir $(DEMO)/partial; }
 	@$(ADLENS) run --logs $(DEMO)/logs --root $(DEMO)/root --preset demo
 
 check: env
@@ -22,4 +24,4 @@ test: check
 	@.venv/bin/python -m pytest
 
 clean:
-	rm -rf runs build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) build .mypy_cache .pytest_cache .ruff_cache .hypothesis

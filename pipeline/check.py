@@ -1,8 +1,11 @@
 """Says what a run would reject, without running it."""
 
 import json
+import logging
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import apache_beam as beam
@@ -32,7 +35,7 @@ def check_logs(logs: str, config: IngestConfig) -> dict[str, Any]:
     log_end = config.microseconds("log_end") if config.log_end else time.time_ns() // 1000
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/{COUNTS_FILE}"
-        with beam.Pipeline(options=PipelineOptions(list(LOCAL_BEAM_ARGS))) as pipeline:
+        with _silence(), beam.Pipeline(options=PipelineOptions(list(LOCAL_BEAM_ARGS))) as pipeline:
             _, _, counts = pipeline | "CheckLogs" >> CheckLogs(files, config, log_end)
             _ = (
                 counts
@@ -43,6 +46,17 @@ def check_logs(logs: str, config: IngestConfig) -> dict[str, Any]:
         with open(path, encoding="utf-8") as stream:
             found = json.load(stream)
     return found | {"problems": list(check_rejects(found, config.max_reject_fraction))}
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Mutes logging: Beam warns of its own type hints, and logs the traceback of what it raises anyway."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def print_check(counts: dict[str, Any], console: Console) -> None:

@@ -13,6 +13,7 @@ from transforms.input_error import InputError
 
 # What TFX's local and Beam runners log when a node starts and ends.
 _STARTED = re.compile(r"^(?:Component|node) (\S+) is running\.$")
+_CACHED = re.compile(r"^Skipping execution for (\S+)$")
 _FINISHED = re.compile(r"^(?:Component|node) (\S+) is finished\.$")
 
 
@@ -29,16 +30,18 @@ class StageProgress(logging.Handler):
         self.nodes = list(nodes)
         self.out = out
         self.started: dict[str, float] = {}
-        self.current: str | None = None
+        self.cached: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if found := _STARTED.match(message):
-            self.current = found[1]
             self.started[found[1]] = time.monotonic()
             self._show(found[1], "…")
+        elif found := _CACHED.match(message):
+            self.cached.add(found[1])
         elif found := _FINISHED.match(message):
-            self._show(found[1], f"{time.monotonic() - self.started[found[1]]:.1f} s")
+            seconds = time.monotonic() - self.started[found[1]]
+            self._show(found[1], "done before" if found[1] in self.cached else f"{seconds:.1f} s")
 
     def _show(self, node: str, text: str) -> None:
         place = self.nodes.index(node) + 1 if node in self.nodes else 0

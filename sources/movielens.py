@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from transforms.input_error import InputError
 from transforms.logs import CATALOG, IMPRESSIONS, PURCHASES, SEARCHES, TIMESTAMP, LogSpec
 
-Progress = Callable[[str], None]
+Progress = Callable[[str, int, int], None]
 
 CLICK_RATING = 4.0
 # The search and the purchase come this much after what they are made from, so that both are strictly
@@ -67,7 +67,7 @@ def import_movielens(
         out: folder to make; it must not exist yet, or be empty.
         query_posters: folder with `<movieId>.jpg`, other pictures of the same movies, which become the
             pictures that users search with; without it no one searches by picture.
-        progress: called with one line of text after each log.
+        progress: called with the log, the rows done and all its rows.
     Returns:
         Rows of each log by its name, and `clicks`, `posters`, `image_searches` and `text_searches`.
     Raises:
@@ -85,14 +85,13 @@ def import_movielens(
     searches = pa.concat_tables([image_searches, text_searches])
     searches = searches.sort_by([("timestamp", "ascending"), ("search_id", "ascending")])
 
-    say = progress or (lambda line: None)
     staging = out.with_name(f".{out.name}.partial")
     if staging.exists():
         shutil.rmtree(staging)
-    catalog = _write(staging, CATALOG, _catalog(movies, posters), say)
-    _write(staging, IMPRESSIONS, _impressions(ratings), say)
-    _write(staging, SEARCHES, _searches(searches, query_posters), say)
-    _write(staging, PURCHASES, _purchases(searches), say)
+    catalog = _write(staging, CATALOG, _catalog(movies, posters), len(movies), progress)
+    _write(staging, IMPRESSIONS, _impressions(ratings), len(ratings), progress)
+    _write(staging, SEARCHES, _searches(searches, query_posters), len(searches), progress)
+    _write(staging, PURCHASES, _purchases(searches), len(searches), progress)
     staging.rename(out)
     return {
         "catalog": len(movies),
@@ -260,20 +259,23 @@ def _purchases(searches: pa.Table) -> Iterator[pa.Table]:
     )
 
 
-def _write(folder: Path, spec: LogSpec, tables: Iterator[pa.Table], say: Progress) -> dict[str, int]:
+def _write(
+    folder: Path, spec: LogSpec, tables: Iterator[pa.Table], total: int, progress: Progress | None
+) -> dict[str, int]:
     """Writes one log as it is made, in bounded row groups; returns the number of values in each column."""
     target = folder / spec.name / "part-00000.parquet"
     target.parent.mkdir(parents=True)
-    present = dict.fromkeys(spec.schema.names, 0)
-    rows = 0
+    values = dict.fromkeys(spec.schema.names, 0)
+    done = 0
     with pq.ParquetWriter(target, spec.schema, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table, row_group_size=ROWS_PER_GROUP)
-            rows += len(table)
-            for name in present:
-                present[name] += len(table) - table[name].null_count
-    say(f"{spec.name}: {rows:,} rows")
-    return present
+            done += len(table)
+            for name in values:
+                values[name] += len(table) - table[name].null_count
+            if progress is not None:
+                progress(spec.name, done, total)
+    return values
 
 
 def _table(spec: LogSpec, **columns: pa.ChunkedArray | pa.Array) -> pa.Table:

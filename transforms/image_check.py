@@ -44,7 +44,7 @@ def image_problem(data: bytes, max_bytes: int, max_pixels: int) -> str | None:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > max_pixels:
                     return "oversized_image"
-                image.draft("RGB", (image.width // 8, image.height // 8))
+                image.draft("RGB", (max(1, image.width // 8), max(1, image.height // 8)))
                 image.load()
     except Image.DecompressionBombError:
         return "oversized_image"

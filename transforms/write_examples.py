@@ -102,7 +102,7 @@ def encode_examples(
     columns = {name: _to_bytes(catalog.column(name)) for name in _ITEM_COLUMNS}
     features = [feature for feature in features if feature.name not in _ITEM_COLUMNS]
     for start in range(0, rows.num_rows, _ROWS_PER_ENCODING):
-        part = concat([rows.slice(start, _ROWS_PER_ENCODING)])
+        part = rows.slice(start, _ROWS_PER_ENCODING)
         yield from encoder.encode(_example_columns(part, features, catalog, columns, groups))
 
 
@@ -114,6 +114,8 @@ def _example_columns(
     groups: pa.Array,
 ) -> pa.RecordBatch:
     items, behaviors = rows.column(ITEM), rows.column(BEHAVIORS)
+    # Of a slice, `values` would be those of all rows; `flatten` gives the slice's own.
+    places, offsets = behaviors.flatten(), pc.subtract(behaviors.offsets, behaviors.offsets[0])
     columns = {
         "impression_id": _one_each(_to_bytes(rows.column("impression_id"))),
         "user_id": _one_each(_to_bytes(rows.column("user_id"))),
@@ -123,8 +125,7 @@ def _example_columns(
     }
     for name, values in item_columns.items():
         columns[name] = _one_each(values.take(items))
-        behavior_values = values.take(behaviors.values)
-        columns[f"behavior_{name}"] = pa.ListArray.from_arrays(behaviors.offsets, behavior_values)
+        columns[f"behavior_{name}"] = pa.ListArray.from_arrays(offsets, values.take(places))
     for feature in features:
         if feature.name in columns:
             continue

@@ -13,11 +13,12 @@ MODEL_BLESSING = "model_blessing"
 class BlessedModelStrategy(resolver.ResolverStrategy):
     """Resolves the last blessed model other than the candidate.
 
-    TFX's LatestBlessedModelStrategy takes the last blessed model whichever it is. When a run is repeated after
-    its Evaluator has finished (because it was killed later, say), that is the candidate itself: the Evaluator
-    would see another baseline, run anew, and compare the model with itself. Here the candidate is left out, so a
-    repeated run finds the same baseline and the finished Evaluator is not run again. Where an older
-    configuration is run again and its model comes out of the cache, the baseline is what was blessed since.
+    TFX's LatestBlessedModelStrategy takes the last blessed model whichever it is. When a run is repeated
+    after its Evaluator has finished (because it was killed later, say), that is the candidate itself: the
+    Evaluator would see another baseline, run anew, and compare the model with itself. Here the candidate is
+    left out, so a repeated run finds the same baseline and the finished Evaluator is not run again. Where an
+    older configuration is run again and its model comes out of the cache, the baseline is what was blessed
+    since.
 
         Resolver(
             strategy_class=BlessedModelStrategy,
@@ -60,4 +61,6 @@ def _model_id(blessing: types.Artifact) -> int:
 
 
 def _is_blessed(blessing: types.Artifact) -> bool:
-    return blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
+    return (
+        blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
+    )

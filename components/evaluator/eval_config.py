@@ -61,10 +61,14 @@ def eval_config(
     )
     return config_pb2.EvalConfig(
         model_specs=[
-            config_pb2.ModelSpec(signature_name=signature_name, label_key=label_key, prediction_key=prediction_key)
+            config_pb2.ModelSpec(
+                signature_name=signature_name, label_key=label_key, prediction_key=prediction_key
+            )
         ],
         slicing_specs=[overall, config_pb2.SlicingSpec(feature_keys=[group_key])],
-        metrics_specs=[config_pb2.MetricsSpec(metrics=_metrics(user_key), per_slice_thresholds={gate: gates})],
+        metrics_specs=[
+            config_pb2.MetricsSpec(metrics=_metrics(user_key), per_slice_thresholds={gate: gates})
+        ],
     )
 
 

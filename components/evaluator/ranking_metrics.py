@@ -24,10 +24,10 @@ _SCHEMA = pa.schema([("user", pa.binary()), ("label", pa.int8()), ("prediction",
 class RankingMetrics(metric_types.Metric):
     """Measures `auc`, `gauc`, `logloss` and `calibration` over all impressions of a slice.
 
-    GAUC needs a user's impressions together and AUC needs all of them, so nothing is averaged or bucketed: the
-    combiner gathers (user, label, prediction) and the exact functions of `models.metrics` see the whole slice
-    at once. The four share that one gathering. A value that is not defined (one class alone, no user with both)
-    is NaN, and a NaN passes no threshold.
+    GAUC needs a user's impressions together and AUC needs all of them, so nothing is averaged or bucketed:
+    the combiner gathers (user, label, prediction) and the exact functions of `models.metrics` see the whole
+    slice at once. The four share that one gathering. A value that is not defined (one class alone, no user
+    with both) is NaN, and a NaN passes no threshold.
 
     In an EvalConfig: `class_name="RankingMetrics", module="components.evaluator.ranking_metrics"`, with
     thresholds under the metrics' names in the MetricsSpec.
@@ -59,7 +59,7 @@ def _computations(
 
 
 def _key(metric: str, model_name: str) -> metric_types.MetricKey:
-    # Neither weighted nor unweighted: what TFMA looks for where a MetricsSpec sets a threshold by a metric's name.
+    # Neither weighted nor unweighted: what TFMA looks for where a MetricsSpec names a metric with a threshold.
     return metric_types.MetricKey(name=metric, model_name=model_name, example_weighted=None)
 
 
@@ -81,7 +81,9 @@ class _RankingCombiner(beam.CombineFn):
     def create_accumulator(self) -> _Impressions:
         return _Impressions([], [])
 
-    def add_input(self, accumulator: _Impressions, element: metric_types.StandardMetricInputs) -> _Impressions:
+    def add_input(
+        self, accumulator: _Impressions, element: metric_types.StandardMetricInputs
+    ) -> _Impressions:
         label, prediction, _ = next(
             metric_util.to_label_prediction_example_weight(
                 element, eval_config=self._eval_config, model_name=self._model_name
@@ -104,7 +106,10 @@ class _RankingCombiner(beam.CombineFn):
         table = pa.Table.from_batches(_pack(accumulator).batches, schema=_SCHEMA).combine_chunks()
         users = table["user"].combine_chunks().dictionary_encode().indices.to_numpy()
         labels, predictions = table["label"].to_numpy(), table["prediction"].to_numpy()
-        return {_key(metric, self._model_name): _FUNCTIONS[metric](users, labels, predictions) for metric in METRICS}
+        return {
+            _key(metric, self._model_name): _FUNCTIONS[metric](users, labels, predictions)
+            for metric in METRICS
+        }
 
 
 _FUNCTIONS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
@@ -127,5 +132,6 @@ def _pack(accumulator: _Impressions) -> _Impressions:
     """Turns the rows into one record batch."""
     if not accumulator.rows:
         return accumulator
-    columns = [pa.array(column, field.type) for column, field in zip(zip(*accumulator.rows), _SCHEMA)]
+    values = zip(*accumulator.rows, strict=True)
+    columns = [pa.array(column, field.type) for column, field in zip(values, _SCHEMA, strict=True)]
     return _Impressions([*accumulator.batches, pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)], [])

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import validation_result_pb2
 from tensorflow_model_analysis.writers import eval_config_writer
@@ -15,6 +16,7 @@ from transforms.item_stats import NEW_ITEM_GROUP
 NEW = "new"
 # About as many points as a calibration curve can show apart.
 CALIBRATION_POINTS = 20
+_BUCKET_SUMS = ("numWeightedExamples", "totalWeightedRefinedPrediction", "totalWeightedLabel")
 
 
 def load_results(folder: str) -> dict[str, Any]:
@@ -38,9 +40,13 @@ def load_results(folder: str) -> dict[str, Any]:
     candidate = tfma.load_eval_result(folder, model_name=tfma.CANDIDATE_KEY if compared else "")
     slices = _slices(candidate)
     if () not in slices:
-        raise InputError(f"evaluation {folder}: expected at least one impression in the evaluated split, got none")
+        raise InputError(
+            f"evaluation {folder}: expected at least one impression in the evaluated split, got none"
+        )
     groups = [
-        {"group": NEW if key[0][1] == NEW_ITEM_GROUP else key[0][1], **slices[key]} for key in sorted(slices) if key
+        {"group": NEW if key[0][1] == NEW_ITEM_GROUP else key[0][1], **slices[key]}
+        for key in sorted(slices)
+        if key
     ]
     baseline = tfma.load_eval_result(folder, model_name=tfma.BASELINE_KEY) if compared else None
     return {
@@ -75,26 +81,17 @@ def _calibration_plot(result: Any) -> list[dict[str, float | int]]:
     """
     plots = next(plots[""][""] for key, plots in result.plots if key == ())
     buckets = plots["calibrationHistogramBuckets"]["buckets"]
-    rows = [
-        (bucket["numWeightedExamples"], bucket["totalWeightedRefinedPrediction"], bucket["totalWeightedLabel"])
-        for bucket in buckets
+    sums = np.array([[bucket[name] for name in _BUCKET_SUMS] for bucket in buckets])  # [buckets, 3]
+    sums = sums[sums[:, 0] > 0]
+    impressions = sums[:, 0]
+    # A bucket belongs to the point in whose share of the impressions its middle lies.
+    middle = np.cumsum(impressions) - impressions / 2
+    points = np.zeros((CALIBRATION_POINTS, len(_BUCKET_SUMS)))
+    np.add.at(points, (middle * CALIBRATION_POINTS / impressions.sum()).astype(int), sums)
+    return [
+        {"predicted": predicted / count, "observed": observed / count, "impressions": int(count)}
+        for count, predicted, observed in points[points[:, 0] > 0].tolist()
     ]
-    total = sum(row[0] for row in rows)
-    points, open_rows, done = [], (0.0, 0.0, 0.0), 0.0
-    for row in rows:
-        open_rows = tuple(a + b for a, b in zip(open_rows, row, strict=True))
-        done += row[0]
-        if open_rows[0] and done >= total * (len(points) + 1) / CALIBRATION_POINTS:
-            impressions, predicted, observed = open_rows
-            points.append(
-                {
-                    "predicted": predicted / impressions,
-                    "observed": observed / impressions,
-                    "impressions": int(impressions),
-                }
-            )
-            open_rows = (0.0, 0.0, 0.0)
-    return points
 
 
 def _validation(result: validation_result_pb2.ValidationResult) -> dict[str, Any]:

@@ -3,26 +3,26 @@
 from collections.abc import Collection, Iterator
 
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 
-Statistics = statistics_pb2.DatasetFeatureStatisticsList
-_Type = anomalies_pb2.AnomalyInfo.Type
-
-_COMPARISONS = frozenset(value for name, value in _Type.items() if name.startswith("COMPARATOR_"))
+_COMPARISONS = frozenset(
+    value for name, value in anomalies_pb2.AnomalyInfo.Type.items() if name.startswith("COMPARATOR_")
+)
 
 
 def skew(
     schema: schema_pb2.Schema,
-    training: Statistics,
-    serving: Statistics,
+    training: DatasetFeatureStatisticsList,
+    serving: DatasetFeatureStatisticsList,
     threshold: float,
     ignore_features: Collection[str] = (),
 ) -> anomalies_pb2.Anomalies:
     """Finds features whose distribution in training differs from that in serving.
 
-    Categories are compared by the L-infinity distance (the greatest difference of a value's share), numbers by
-    the Jensen-Shannon divergence of their histograms; both lie in [0, 1]. A comparator that the schema already
-    has stays as it is, so that an edited schema can set a feature's own threshold.
+    Categories are compared by the L-infinity distance (the greatest difference of a value's share), numbers
+    by the Jensen-Shannon divergence of their histograms; both lie in [0, 1]. A comparator that the schema
+    already has stays as it is, so that an edited schema can set a feature's own threshold.
 
     Args:
         schema: of both; it is not changed.
@@ -33,24 +33,39 @@ def skew(
     Returns:
         Anomalies of kind COMPARATOR_… alone, and in `drift_skew_info` the distance of every feature.
     """
-    compared = _with_comparators(schema, "skew_comparator", threshold, ignore_features)
+    categories = _categories(training) | _categories(serving)
+    compared = _with_comparators(schema, "skew_comparator", threshold, categories, ignore_features)
     return _comparisons(tfdv.validate_statistics(training, compared, serving_statistics=serving))
 
 
 def drift(
     schema: schema_pb2.Schema,
-    previous: Statistics,
-    current: Statistics,
+    previous: DatasetFeatureStatisticsList,
+    current: DatasetFeatureStatisticsList,
     threshold: float,
     ignore_features: Collection[str] = (),
 ) -> anomalies_pb2.Anomalies:
     """Finds features whose distribution differs from that of the span of time before; see `skew`."""
-    compared = _with_comparators(schema, "drift_comparator", threshold, ignore_features)
+    categories = _categories(previous) | _categories(current)
+    compared = _with_comparators(schema, "drift_comparator", threshold, categories, ignore_features)
     return _comparisons(tfdv.validate_statistics(current, compared, previous_statistics=previous))
 
 
+def _categories(statistics: DatasetFeatureStatisticsList) -> set[str]:
+    """Features counted value by value: strings, and numbers that the schema called categories at that time.
+
+    Their statistics have no histogram of numbers, and those of others no counts of values.
+    """
+    features = (feature for dataset in statistics.datasets for feature in dataset.features)
+    return {feature.path.step[0] for feature in features if feature.HasField("string_stats")}
+
+
 def _with_comparators(
-    schema: schema_pb2.Schema, comparator: str, threshold: float, ignore_features: Collection[str]
+    schema: schema_pb2.Schema,
+    comparator: str,
+    threshold: float,
+    categories: Collection[str],
+    ignore_features: Collection[str],
 ) -> schema_pb2.Schema:
     """A copy of the schema in which each feature that is not ignored has the comparator of its type."""
     result = schema_pb2.Schema()
@@ -59,13 +74,9 @@ def _with_comparators(
         if feature.name in ignore_features:
             feature.ClearField(comparator)
         elif not feature.HasField(comparator):
-            norm = "infinity_norm" if _is_categorical(feature) else "jensen_shannon_divergence"
+            norm = "infinity_norm" if feature.name in categories else "jensen_shannon_divergence"
             getattr(getattr(feature, comparator), norm).threshold = threshold
     return result
-
-
-def _is_categorical(feature: schema_pb2.Feature) -> bool:
-    return feature.type == schema_pb2.BYTES or feature.int_domain.is_categorical
 
 
 def _comparisons(anomalies: anomalies_pb2.Anomalies) -> anomalies_pb2.Anomalies:

@@ -32,14 +32,15 @@ class ExampleValidatorSpec(component_spec.ComponentSpec):
 class ExampleValidator(base_component.BaseComponent):
     """Validates the examples' statistics, with skew and drift comparators.
 
-    TFX's own component validates each split against the schema alone: it hands no other statistics to TFDV, so
-    comparators in the schema never run. This one also compares training with what comes after it (skew: train
-    against eval, train against test) and each span of time with the one before it (drift: train, eval, test).
+    TFX's own component validates each split against the schema alone: it hands no other statistics to TFDV,
+    so comparators in the schema never run. This one also compares training with what comes after it (skew:
+    train against eval, train against test) and each span of time with the one before it (drift: train, eval,
+    test).
 
     The output is read like that of TFX's component (`Split-<name>/SchemaDiff.pb`); beside it lie
-    `Skew-<name>/SchemaDiff.pb` and `Drift-<name>/SchemaDiff.pb`, which also hold the distance of every feature,
-    and `anomalies.json`, a list of `{"split", "kind": "schema" | "skew" | "drift", "feature", "short",
-    "description"}`. Anomalies are reported and do not stop a pipeline.
+    `Skew-<name>/SchemaDiff.pb` and `Drift-<name>/SchemaDiff.pb`, which also hold the distance of every
+    feature, and `anomalies.json`, a list of `{"split", "kind": "schema" | "skew" | "drift", "feature",
+    "short", "description"}`. Anomalies are reported and do not stop a pipeline.
     """
 
     SPEC_CLASS = ExampleValidatorSpec
@@ -62,14 +63,16 @@ class ExampleValidator(base_component.BaseComponent):
             skew_threshold: float in [0, 1]. The distance of a feature's distributions above which it is
                 reported: L-infinity for categories, Jensen-Shannon for numbers.
             drift_threshold: the same for drift.
-            ignore_features: features of the schema that are not compared, though validated: ids and times, whose
+            ignore_features: features of the schema that are validated and not compared: ids and times, whose
                 values are expected to change from day to day.
         Raises:
             InputError: if a threshold is out of its range.
         """
         for name, threshold in (("skew_threshold", skew_threshold), ("drift_threshold", drift_threshold)):
             if not 0 <= threshold <= 1:
-                raise InputError(f"example validator {name}: expected a number from 0 to 1, got {threshold!r}")
+                raise InputError(
+                    f"example validator {name}: expected a number from 0 to 1, got {threshold!r}"
+                )
         super().__init__(
             spec=ExampleValidatorSpec(
                 statistics=statistics,

@@ -2,11 +2,12 @@
 
 import json
 import os
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx import types
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_executor
@@ -24,8 +25,9 @@ DRIFT_THRESHOLD = "drift_threshold"
 IGNORE_FEATURES = "ignore_features"
 
 REPORT = "anomalies.json"
-# Names and folders by which TFX's own tools find the anomalies of a split.
+# Split-<name>/SchemaDiff.pb is where TFX's own tools look for the anomalies of a split.
 _FILE = "SchemaDiff.pb"
+_FOLDERS = {"schema": "Split", "skew": "Skew", "drift": "Drift"}
 _BLESSED = "blessed"
 
 
@@ -49,53 +51,56 @@ class Executor(base_executor.BaseExecutor):
         source = artifact_utils.get_single_instance(input_dict[STATISTICS])
         schema_folder = artifact_utils.get_single_uri(input_dict[SCHEMA])
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_folder))
-        output = artifact_utils.get_single_instance(output_dict[ANOMALIES])
-        ignored = json_utils.loads(exec_properties[IGNORE_FEATURES])
         statistics = {split: stats_artifact_utils.load_statistics(source, split).proto() for split in SPLITS}
+        output = artifact_utils.get_single_instance(output_dict[ANOMALIES])
 
         records: list[dict[str, str]] = []
-        blessed: dict[str, int] = {}
-        for split in SPLITS:
-            anomalies = tfdv.validate_statistics(statistics[split], schema)
-            _write(output, f"Split-{split}", anomalies)
-            found = list(_records(anomalies, split, "schema"))
-            blessed[split] = int(not found)
-            records += found
-        training = SPLITS[0]
-        for split in SPLITS[1:]:
-            anomalies = skew(
-                schema, statistics[training], statistics[split], exec_properties[SKEW_THRESHOLD], ignored
-            )
-            _write(output, f"Skew-{split}", anomalies)
-            records += _records(anomalies, split, "skew", f"{training} (training) against {split} (serving): ")
-        for previous, split in zip(SPLITS, SPLITS[1:], strict=False):
-            anomalies = drift(
-                schema, statistics[previous], statistics[split], exec_properties[DRIFT_THRESHOLD], ignored
-            )
-            _write(output, f"Drift-{split}", anomalies)
-            records += _records(anomalies, split, "drift", f"{split} (current) against {previous} (previous): ")
-
+        for finding in _findings(schema, statistics, exec_properties):
+            path = os.path.join(output.uri, f"{_FOLDERS[finding.kind]}-{finding.split}", _FILE)
+            writer_utils.write_anomalies(path, finding.anomalies)
+            records += _records(finding)
         io_utils.write_string_file(os.path.join(output.uri, REPORT), json.dumps(records, indent=2))
+
+        against_schema = {record["split"] for record in records if record["kind"] == "schema"}
+        blessed = {split: int(split not in against_schema) for split in SPLITS}
+        output.set_json_value_custom_property(_BLESSED, blessed)
         output.split_names = artifact_utils.encode_split_names(list(SPLITS))
         output.span = source.span
-        output.set_json_value_custom_property(_BLESSED, blessed)
 
 
-def _write(output: types.Artifact, folder: str, anomalies: anomalies_pb2.Anomalies) -> None:
-    writer_utils.write_anomalies(os.path.join(output.uri, folder, _FILE), anomalies)
+class _Finding(NamedTuple):
+    kind: str
+    split: str
+    anomalies: anomalies_pb2.Anomalies
+    compared: str = ""
 
 
-def _records(
-    anomalies: anomalies_pb2.Anomalies, split: str, kind: str, prefix: str = ""
-) -> Iterator[dict[str, str]]:
-    infos = sorted(anomalies.anomaly_info.items())
-    if anomalies.HasField("dataset_anomaly_info"):
-        infos.append(("", anomalies.dataset_anomaly_info))  # of the split as a whole and no feature
+def _findings(
+    schema: schema_pb2.Schema, statistics: Mapping[str, Any], exec_properties: Mapping[str, Any]
+) -> Iterator[_Finding]:
+    ignored = json_utils.loads(exec_properties[IGNORE_FEATURES])
+    for split in SPLITS:
+        yield _Finding("schema", split, tfdv.validate_statistics(statistics[split], schema))
+    training, *later = SPLITS
+    for split in later:
+        pair = statistics[training], statistics[split]
+        anomalies = skew(schema, *pair, exec_properties[SKEW_THRESHOLD], ignored)
+        yield _Finding("skew", split, anomalies, f"{training} (training) against {split} (serving): ")
+    for previous, split in pairwise(SPLITS):
+        pair = statistics[previous], statistics[split]
+        anomalies = drift(schema, *pair, exec_properties[DRIFT_THRESHOLD], ignored)
+        yield _Finding("drift", split, anomalies, f"{split} (current) against {previous} (previous): ")
+
+
+def _records(finding: _Finding) -> Iterator[dict[str, str]]:
+    infos = sorted(finding.anomalies.anomaly_info.items())
+    if finding.anomalies.HasField("dataset_anomaly_info"):
+        infos.append(("", finding.anomalies.dataset_anomaly_info))  # of the split as a whole and no feature
     for feature, info in infos:
         yield {
-            "split": split,
-            "kind": kind,
+            "split": finding.split,
+            "kind": finding.kind,
             "feature": feature,
             "short": info.short_description,
-            "description": prefix + info.description.strip(),
+            "description": finding.compared + info.description.strip(),
         }

@@ -9,6 +9,7 @@ import tensorflow as tf
 from models.ctr.config import CtrConfig
 from models.layers.id_embedding import IdEmbedding
 from models.layers.mlp import Mlp
+from models.layers.split_dense import SplitDense
 from models.layers.target_attention import TargetAttention
 from transforms.configuration import from_values
 from transforms.feature import Feature
@@ -23,9 +24,8 @@ Inputs = Mapping[str, tf.Tensor]
 class CtrModel(keras.Model):
     """Predicts the click from IDs: embeddings, DIN over the user's behaviors, and an MLP.
 
-    The MLP's first layer is kept in two parts, one for the inputs of the user and one for those of the candidate
-    (its features and the user's interest in it), whose outputs are added. That is one layer over all of them, and
-    lets `score` compute the user's part once.
+    The MLP's first layer takes the inputs of the user and those of the candidate (its features and the user's
+    interest in it) apart, so that `score` computes the user's part once.
 
     Args:
         features: all features of the model; `user_id`, `item_id`, `category_id` and `shop_id` are among them.
@@ -65,9 +65,7 @@ class CtrModel(keras.Model):
             if feature.kind != "numeric"
         }
         self.attention = TargetAttention(config.attention_units, dtype=policy, name="attention")
-        width = config.mlp_units[0]
-        self.user_dense = keras.layers.Dense(width, dtype=policy, name="user_dense")
-        self.candidate_dense = keras.layers.Dense(width, use_bias=False, dtype=policy, name="candidate_dense")
+        self.first_dense = SplitDense(config.mlp_units[0], "relu", dtype=policy, name="first_dense")
         self.mlp = Mlp((*config.mlp_units[1:], 1), dtype=policy, name="mlp")
 
     def build(self, input_shape: object = None) -> None:
@@ -76,15 +74,13 @@ class CtrModel(keras.Model):
         for table in self.tables.values():
             table.build()
         self.attention.build((None, item_dim), (None, None, item_dim), (None, None))
-        self.user_dense.build((None, self._width("user")))
-        self.candidate_dense.build((None, self._width("item") + item_dim))
+        self.first_dense.build((None, self._width("user")), (None, self._width("item") + item_dim))
         self.mlp.build((None, self.config.mlp_units[0]))
         self.built = True
 
     def call(self, inputs: Inputs) -> tf.Tensor:
         interest = self.attention(self._target(inputs), *self._behaviors(inputs))
-        candidate = tf.concat([*self._embed(inputs, "item"), interest], axis=-1)
-        return self._logits(self._embed(inputs, "user"), candidate)
+        return self._logits(inputs, inputs, interest)
 
     def score(self, user_inputs: Inputs, candidate_inputs: Inputs) -> tf.Tensor:
         """Scores many candidates for one user; equal to `call` with the user repeated for each.
@@ -96,12 +92,12 @@ class CtrModel(keras.Model):
             float32 `[candidates]`, logits of the click.
         """
         interest = self.attention.score(self._target(candidate_inputs), *self._behaviors(user_inputs))
-        candidate = tf.concat([*self._embed(candidate_inputs, "item"), interest], axis=-1)
-        return self._logits(self._embed(user_inputs, "user"), candidate)
+        return self._logits(user_inputs, candidate_inputs, interest)
 
-    def _logits(self, user_parts: list[tf.Tensor], candidate: tf.Tensor) -> tf.Tensor:
-        hidden = self.user_dense(tf.concat(user_parts, axis=-1)) + self.candidate_dense(candidate)
-        return tf.cast(self.mlp(tf.nn.relu(hidden))[:, 0], tf.float32)
+    def _logits(self, user_inputs: Inputs, candidate_inputs: Inputs, interest: tf.Tensor) -> tf.Tensor:
+        user = tf.concat(self._embed(user_inputs, "user"), axis=-1)
+        candidate = tf.concat([*self._embed(candidate_inputs, "item"), interest], axis=-1)
+        return tf.cast(self.mlp(self.first_dense(user, candidate))[:, 0], tf.float32)
 
     def _embed(self, inputs: Inputs, side: str) -> list[tf.Tensor]:
         """One tensor `[batch, embedding_dim]`, or `[batch, 1]` for a number, for each feature of a side."""

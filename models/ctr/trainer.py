@@ -1,6 +1,7 @@
 """Trains a click-through-rate model."""
 
 import time
+import warnings
 
 import keras
 import tensorflow as tf
@@ -32,10 +33,13 @@ def train(
     compile_for_training(model, config)
     curve = TrainingCurve()
     started = time.perf_counter()
-    model.fit(train_dataset, epochs=config.epochs, shuffle=False, verbose=0, callbacks=[curve])
-    history = {"examples": curve.examples, "seconds": time.perf_counter() - started, "curve": curve.points}
+    with warnings.catch_warnings():
+        # Keras says so at the end of every data set whose length it cannot know before reading it.
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        model.fit(train_dataset, epochs=config.epochs, shuffle=False, verbose=0, callbacks=[curve])
+    history: dict = {"examples": curve.examples, "seconds": time.perf_counter() - started, "curve": curve.points}
     if eval_dataset is not None:
-        history["eval"] = {"logloss": model.evaluate(eval_dataset, verbose=0)}
+        history["eval"] = _evaluate(model, eval_dataset)
     return history
 
 

@@ -20,6 +20,8 @@ def calibration(labels: ArrayLike, predictions: ArrayLike) -> float:
     labels = np.asarray(labels, dtype=np.float64)
     predictions = np.asarray(predictions, dtype=np.float64)
     if labels.shape != predictions.shape:
-        raise ValueError(f"labels and predictions must be of one shape, got {labels.shape} and {predictions.shape}")
+        raise ValueError(
+            f"labels and predictions must be of one shape, got {labels.shape} and {predictions.shape}"
+        )
     clicks = labels.sum()
     return float(predictions.sum() / clicks) if clicks else float("nan")

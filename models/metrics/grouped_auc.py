@@ -24,10 +24,10 @@ def grouped_auc(groups: ArrayLike, labels: ArrayLike, predictions: ArrayLike) ->
     """Computes the AUC within each group, exactly and for all groups together.
 
     A group's AUC is the share of its (clicked, not clicked) pairs in which the clicked one is predicted
-    higher, a tie counting one half. Summing the ranks R of the P clicked among the P + N impressions gives it
-    without visiting pairs: AUC = (R - P(P+1)/2) / (P·N), equal predictions sharing their mean rank. One sort by
-    (group, prediction) ranks all groups. Ranks are kept doubled, so that mean ranks are integers and no sum
-    is rounded, whatever the number of rows.
+    higher, a tie counting one half. Summing the ranks R of the P clicked among the P + N impressions gives
+    it without visiting pairs: AUC = (R - P(P+1)/2) / (P·N), equal predictions sharing their mean rank. One
+    sort by (group, prediction) ranks all groups. Ranks are kept doubled, so that mean ranks are integers and
+    no sum is rounded.
 
     Args:
         groups: `[n]`, any values that sort.

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-# A prediction of exactly 0 or 1 that fails would cost infinity and hide all others. float32, the models' type,
-# tells 1 - 1e-7 from 1 and nothing much closer.
+# A prediction of exactly 0 or 1 that fails would cost infinity and hide all others. float32, the models'
+# type, tells 1 - 1e-7 from 1 and nothing much closer.
 EPSILON = 1e-7
 
 
@@ -22,7 +22,9 @@ def logloss(labels: ArrayLike, predictions: ArrayLike) -> float:
     labels = np.asarray(labels, dtype=np.float64)
     predictions = np.asarray(predictions, dtype=np.float64)
     if labels.shape != predictions.shape:
-        raise ValueError(f"labels and predictions must be of one shape, got {labels.shape} and {predictions.shape}")
+        raise ValueError(
+            f"labels and predictions must be of one shape, got {labels.shape} and {predictions.shape}"
+        )
     if not labels.size:
         return float("nan")
     probabilities = np.clip(predictions, EPSILON, 1 - EPSILON)

@@ -23,11 +23,13 @@ class RowwiseAdagrad(keras.optimizers.Optimizer):
     Args:
         learning_rate: float or schedule. Adam's, for the dense variables.
         table_learning_rate: float or schedule. Adagrad's, for the tables.
-        initial_accumulator_value: float >= 0. Where Adagrad's sums of squares begin.
+        initial_accumulator_value: float > 0. Where Adagrad's sums of squares begin, so that none is ever zero.
         beta_1: float. Adam's decay of the first moment.
         beta_2: float. Adam's decay of the second moment.
-        epsilon: float > 0. Added to both denominators.
+        epsilon: float > 0. Added to Adam's denominator.
         global_clipnorm: float or None. Gradients are scaled so that their common norm is no higher than this.
+    Raises:
+        ValueError: if `initial_accumulator_value` <= 0; when trained, if a table's gradient is dense.
     Source: Duchi et al. 2011 (Adagrad); Kingma and Ba 2015 (Adam, arXiv 1412.6980).
     """
 
@@ -35,13 +37,15 @@ class RowwiseAdagrad(keras.optimizers.Optimizer):
         self,
         learning_rate: LearningRate = 0.001,
         table_learning_rate: LearningRate = 0.05,
-        initial_accumulator_value: float = 0.1,
+        initial_accumulator_value: float = 1e-8,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         global_clipnorm: float | None = None,
         name: str = "rowwise_adagrad",
     ) -> None:
+        if initial_accumulator_value <= 0:
+            raise ValueError(f"initial_accumulator_value must be above 0, got {initial_accumulator_value}")
         super().__init__(learning_rate, global_clipnorm=global_clipnorm, name=name)
         self.table_learning_rate = table_learning_rate
         self.initial_accumulator_value = initial_accumulator_value
@@ -75,11 +79,11 @@ class RowwiseAdagrad(keras.optimizers.Optimizer):
         if not isinstance(gradient, tf.IndexedSlices):
             raise ValueError(f"the gradient of table {table.name} must be tf.IndexedSlices, got {type(gradient)}")
         rows, values = _sum_duplicates(gradient)
-        # Gather, compute, scatter: on CPU about four times faster than ResourceSparseApplyAdagradV2, which waits for
-        # memory at each row, where the gather fetches rows ahead and the scatter copies them.
+        # Gather, compute, scatter: on CPU three to four times faster than ResourceSparseApplyAdagradV2, which waits
+        # for memory at each row, where the gather fetches rows ahead and the scatter copies them.
         sums = _gather(accumulator, rows) + tf.square(values)
         learning_rate = tf.cast(self._current_table_learning_rate(), values.dtype)
-        updated = _gather(table, rows) - learning_rate * values / (tf.sqrt(sums) + self.epsilon)
+        updated = _gather(table, rows) - learning_rate * values * tf.math.rsqrt(sums)
         tf.raw_ops.ResourceScatterUpdate(resource=accumulator.handle, indices=rows, updates=sums)
         tf.raw_ops.ResourceScatterUpdate(resource=table.handle, indices=rows, updates=updated)
 

@@ -124,8 +124,8 @@ def test_each_search_ends_in_a_purchase_a_second_later(folder: Path) -> None:
 
 
 def test_returns_counts_and_tells_progress(folder: Path) -> None:
-    lines: list[str] = []
-    assert run(folder, progress=lines.append) == {
+    told: list[tuple[str, int, int]] = []
+    assert run(folder, progress=lambda *progress: told.append(progress)) == {
         "catalog": 4,
         "impressions": 5,
         "searches": 4,
@@ -135,7 +135,7 @@ def test_returns_counts_and_tells_progress(folder: Path) -> None:
         "image_searches": 1,
         "text_searches": 3,
     }
-    assert lines == ["catalog: 4 rows", "impressions: 5 rows", "searches: 4 rows", "purchases: 4 rows"]
+    assert told == [("catalog", 4, 4), ("impressions", 5, 5), ("searches", 4, 4), ("purchases", 4, 4)]
 
 
 def test_without_query_posters_nobody_searches_by_picture(folder: Path) -> None:

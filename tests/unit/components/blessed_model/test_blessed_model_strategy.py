@@ -58,14 +58,14 @@ def test_picks_the_last_blessed_other_model(candidate, verdicts, expected) -> No
 
 
 @component
-def Train(model: OutputArtifact[Model], log: Parameter[str], seed: Parameter[int]):  # noqa: N802
+def Train(model: OutputArtifact[Model], log: Parameter[str], seed: Parameter[int]):
     Path(model.uri).mkdir(parents=True, exist_ok=True)
     with open(log, "a") as file:
         file.write(f"train {seed}\n")
 
 
 @component
-def Judge(  # noqa: N802
+def Judge(
     model: InputArtifact[Model],
     blessing: OutputArtifact[ModelBlessing],
     log: Parameter[str],
@@ -99,7 +99,9 @@ def run(folder: Path, seed: int) -> list[str]:
             pipeline_root=str(folder / "root"),
             components=[train, resolve, judge],
             enable_cache=True,
-            metadata_connection_config=metadata.sqlite_metadata_connection_config(str(folder / "metadata.db")),
+            metadata_connection_config=metadata.sqlite_metadata_connection_config(
+                str(folder / "metadata.db")
+            ),
         )
     )
     return log.read_text().splitlines()

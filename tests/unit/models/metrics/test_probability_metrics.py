@@ -10,7 +10,9 @@ from models.metrics.logloss import logloss
 
 def test_logloss_of_known_bets() -> None:
     # -(ln 1/2 + ln 1/2 + ln 3/4) / 3 = (2 ln 2 + ln 4/3) / 3 = (4 ln 2 - ln 3) / 3
-    assert logloss([1, 0, 0], [0.5, 0.5, 0.25]) == pytest.approx((4 * math.log(2) - math.log(3)) / 3, abs=1e-15)
+    assert logloss([1, 0, 0], [0.5, 0.5, 0.25]) == pytest.approx(
+        (4 * math.log(2) - math.log(3)) / 3, abs=1e-15
+    )
 
 
 def test_logloss_of_certain_and_wrong_is_that_of_one_in_ten_million() -> None:

@@ -13,7 +13,8 @@ from models.metrics.grouped_auc import grouped_auc
 
 # Few users and few distinct scores, so that ties and one-class users are common.
 IMPRESSIONS = st.lists(
-    st.tuples(st.sampled_from("abcd"), st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0])), max_size=60
+    st.tuples(st.sampled_from("abcd"), st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0])),
+    max_size=60,
 )
 
 
