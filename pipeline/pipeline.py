@@ -25,8 +25,9 @@ from transforms.time_splits import SPLITS
 
 PIPELINE_NAME = "adlens"
 
-# Identifiers differ between any two days by what they are; their distributions say nothing.
-IDENTIFIERS = ("impression_id", "user_id", "timestamp")
+# Identifiers, times and the group of items that training never saw differ between any two days by what
+# they are; their distributions say nothing.
+IDENTIFIERS = ("impression_id", "user_id", "timestamp", "item_frequency_group")
 
 
 def create_pipeline(

@@ -23,8 +23,8 @@ class BuildQueryPairs(beam.PTransform):
 
     A purchase that names its search belongs to it if user and attribution window agree; one that names
     none belongs to the same user's last search within the window. The hard negative is the first item
-    clicked in the search that no purchase of the search bought; it may be absent. A pair's time is the
-    purchase's. A pair of the eval or test split whose (query, positive) stands in train is left out; one
+    clicked in the search that no purchase of the search bought up to the end of the pair's split; it may be
+    absent. A pair's time is the purchase's. A pair of the eval or test split whose (query, positive) stands in train is left out; one
     whose (positive, negative) stands in train loses its negative.
 
     Args:
@@ -128,9 +128,22 @@ def _pair_shard(
     rows = rows[rows >= 0]
     if not len(rows):
         return
-    negatives = _hard_negatives(searches, rows, places_of(bought.column("item_id"), catalog), catalog)
-    queries = searches.take(pa.array(rows))
-    pairs = pa.RecordBatch.from_pydict(
+    positives = places_of(bought.column("item_id"), catalog)
+    split_codes = splits.split_of(times(bought.column("timestamp")))
+    for code, split in enumerate(SPLITS):
+        inside = split_codes == code
+        if inside.any():
+            # What is bought after the end of a split is not known to it.
+            known = split_codes <= code
+            negatives = _hard_negatives(searches, rows[known], positives[known], catalog)[rows[inside]]
+            queries = searches.take(pa.array(rows[inside]))
+            yield (split, element[0]), _make_pairs(queries, bought.filter(pa.array(inside)), negatives, catalog)
+
+
+def _make_pairs(
+    queries: pa.RecordBatch, bought: pa.RecordBatch, negatives: np.ndarray, catalog: pa.RecordBatch
+) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict(
         {
             "search_id": queries.column("search_id"),
             "purchase_id": bought.column("purchase_id"),
@@ -141,16 +154,19 @@ def _pair_shard(
             "negative_item_id": catalog.column("item_id").take(pa.array(negatives, pa.int64(), mask=negatives < 0)),
         }
     )
-    split_codes = splits.split_of(times(pairs.column("timestamp")))
-    for code, split in enumerate(SPLITS):
-        if (split_codes == code).any():
-            yield (split, element[0]), pairs.filter(pa.array(split_codes == code))
 
 
 def _hard_negatives(
     searches: pa.RecordBatch, rows: np.ndarray, positives: np.ndarray, catalog: pa.RecordBatch
 ) -> np.ndarray:
-    """For each pair the place of the first item clicked in its search and not bought there, or -1."""
+    """For each search the place of the first item clicked there and not bought there, or -1.
+
+    Args:
+        searches: rows of searches.
+        rows: int64 `[purchases]`, the search of each purchase.
+        positives: int64 `[purchases]`, the place of each purchase's item.
+        catalog: the catalog's index.
+    """
     clicked = searches.column("clicked_item_ids")
     owners = pc.list_parent_indices(clicked).to_numpy()
     items = places_of(pc.list_flatten(clicked), catalog)
@@ -159,7 +175,7 @@ def _hard_negatives(
     first = np.full(searches.num_rows, -1, dtype=np.int64)
     owners_with_one, firsts = np.unique(owners[usable], return_index=True)
     first[owners_with_one] = items[usable[firsts]]
-    return first[rows]
+    return first
 
 
 def _query_keys(pairs: pa.RecordBatch) -> np.ndarray:

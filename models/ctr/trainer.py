@@ -1,13 +1,17 @@
 """Trains a click-through-rate model."""
 
+import math
 import time
 import warnings
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from models.ctr.config import CtrConfig
 from models.ctr.training_curve import TrainingCurve
+from models.metrics.auc import auc
+from models.metrics.logloss import logloss
 from models.optimizers.rowwise_adagrad import RowwiseAdagrad
 
 
@@ -23,10 +27,11 @@ def train(
         model: gives logits `[batch]`; its ID tables are `IdEmbedding` layers.
         train_dataset: batches of (features by name, label float32 `[batch]`), in time order.
         config: learning rates and epochs.
-        eval_dataset: batches of the same kind, of which the loss is taken after the last epoch.
+        eval_dataset: batches of the same kind, to measure the trained model on.
     Returns:
-        {"examples", "seconds", "curve": [{"step", "examples", "loss", "seconds"}, …]}, and "eval": {"logloss"} when
-        there is an eval data set. A point's loss is the mean since the point before.
+        {"examples", "seconds", "curve": [{"step", "examples", "loss", "seconds"}, …]}, and where there is an eval
+        data set "eval": {"auc", "logloss"}, each None where it is undefined. A point's loss is the mean since the
+        point before.
     Raises:
         InputError: if the loss is not finite.
     """
@@ -41,6 +46,21 @@ def train(
     if eval_dataset is not None:
         history["eval"] = _evaluate(model, eval_dataset)
     return history
+
+
+def predict(model: keras.Model, dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """The labels and the predicted probabilities of all examples, each float32 `[examples]`."""
+    batches = [(label.numpy(), model.predict_on_batch(features)) for features, label in dataset]
+    if not batches:
+        return np.zeros(0, np.float32), np.zeros(0, np.float32)
+    labels, logits = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    return labels, tf.sigmoid(logits).numpy()
+
+
+def _evaluate(model: keras.Model, dataset: tf.data.Dataset) -> dict[str, float | None]:
+    labels, probabilities = predict(model, dataset)
+    values = {"auc": auc(labels, probabilities), "logloss": logloss(labels, probabilities)}
+    return {name: None if math.isnan(value) else value for name, value in values.items()}
 
 
 def compile_for_training(model: keras.Model, config: CtrConfig) -> None:
