@@ -14,23 +14,8 @@ met twice in a batch), 50 behaviors each, batches of 2,048. Rounds are interleav
 for a while is so for all; a ratio is the median of the rounds' ratios.
 """
 
-import argparse
-import gc
-import importlib.util
-import statistics
-import time
-from collections.abc import Callable
-
-import numpy as np
-
 import models  # noqa: F401  (chooses the Keras of the process before TensorFlow is imported)
-import keras  # isort: skip
-import tensorflow as tf  # isort: skip
-
-from benchmarks.reporting import Bar, progress, report
 from models.ctr.config import CtrConfig
-from models.ctr.model import BEHAVIOR_FEATURES, CtrModel
-from models.ctr.trainer import compile_for_training
 from transforms.feature import ID_FEATURES
 
 CONFIG = CtrConfig(batch_size=2_048)

@@ -5,8 +5,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transforms.input_error import InputError
+
+if TYPE_CHECKING:
+    from pipeline.config import RunConfig
 
 PRESET_NAMES = ("tiny", "demo", "movielens", "full")
 SIMULATIONS = ("tiny", "demo", "bench")
@@ -30,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="adlens", description="Multimodal advertising models, from logs to serving.")
+    parser = argparse.ArgumentParser(
+        prog="adlens", description="Multimodal advertising models, from logs to serving."
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -41,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     importing = commands.add_parser("import", help="make the four logs from real data")
     sources = importing.add_subparsers(title="sources", required=True, metavar="SOURCE")
     movielens = _command(sources, "movielens", _import_movielens, "MovieLens ratings and posters")
-    movielens.add_argument("--input", type=Path, required=True, help="the folder of ratings.csv and movies.csv")
+    movielens.add_argument(
+        "--input", type=Path, required=True, help="the folder of ratings.csv and movies.csv"
+    )
     movielens.add_argument("--posters", type=Path, required=True, help="the folder of <movieId>.jpg")
     movielens.add_argument("--query-posters", type=Path, help="the folder of posters to search with")
     movielens.add_argument("--out", type=Path, required=True, help="the folder to write the logs to")
@@ -55,14 +63,18 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--root", required=True, help="the folder for artifacts, models and the report")
     _add_config(run)
     run.add_argument("--runner", choices=("local", "beam"), default="local")
-    run.add_argument("--beam-arg", action="append", default=[], metavar="FLAG", help="a flag for Beam (repeatable)")
+    run.add_argument(
+        "--beam-arg", action="append", default=[], metavar="FLAG", help="a flag for Beam (repeatable)"
+    )
 
     report = _command(commands, "report", _report, "write the HTML report of a finished run again")
     report.add_argument("--root", required=True, help="the folder that the run was given")
     return parser
 
 
-def _command(commands, name: str, run: Callable, text: str) -> argparse.ArgumentParser:
+def _command(
+    commands: argparse._SubParsersAction, name: str, run: Callable, text: str
+) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
     command.set_defaults(command=run)
     command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
@@ -74,11 +86,15 @@ def _add_config(command: argparse.ArgumentParser) -> None:
     source.add_argument("--preset", choices=PRESET_NAMES, default="demo")
     source.add_argument("--config", help="a YAML file of configuration values")
     command.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="a configuration value, e.g. ctr.batch_size=256"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a configuration value, e.g. ctr.batch_size=256",
     )
 
 
-def _config(options: argparse.Namespace):
+def _config(options: argparse.Namespace) -> "RunConfig":
     from pipeline.config import RunConfig, override, parse_settings, read_yaml
     from pipeline.presets import preset
 
@@ -99,7 +115,9 @@ def _simulate(options: argparse.Namespace) -> int:
 def _import_movielens(options: argparse.Namespace) -> int:
     from sources.movielens import import_movielens
 
-    rows = import_movielens(options.input, options.posters, options.out, options.query_posters, _show_progress)
+    rows = import_movielens(
+        options.input, options.posters, options.out, options.query_posters, _show_progress
+    )
     print(f"{options.out}: {', '.join(f'{count:,} {log}' for log, count in rows.items())}")
     return 0
 
@@ -158,7 +176,9 @@ def _report(options: argparse.Namespace) -> int:
 
     places = Root(os.path.abspath(options.root))
     if not os.path.exists(places.metadata):
-        raise InputError(f"{options.root}: expected the root of a run, found no {os.path.basename(places.metadata)}")
+        raise InputError(
+            f"{options.root}: expected the root of a run, found no {os.path.basename(places.metadata)}"
+        )
     with quiet(places.log):
         from components.report.table import print_summary
         from pipeline.config import RunConfig

@@ -96,7 +96,7 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise InputError(f"--set {path}: {text!r} is no YAML value") from error
-        nested = value if value is not None else ""
+        nested: Any = value if value is not None else ""
         for key in reversed(path.split(".")):
             nested = {key: nested}
         values = _merge(values, nested)

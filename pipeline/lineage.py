@@ -39,7 +39,11 @@ def stages(store: mlmd.MetadataStore, pipeline_name: str, nodes: Sequence[str]) 
             last_run = max(executions, key=lambda entry: entry.id)
             ran = max(finished, key=lambda entry: entry.id)
             milliseconds = ran.last_update_time_since_epoch - ran.create_time_since_epoch
-            found.append(Stage(name=node, seconds=milliseconds / 1000, cached=last_run.last_known_state == _State.CACHED))
+            found.append(
+                Stage(
+                    name=node, seconds=milliseconds / 1000, cached=last_run.last_known_state == _State.CACHED
+                )
+            )
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from absl import logging as absl_logging
 from tfx.orchestration.pipeline import Pipeline
+from tfx.orchestration.tfx_runner import TfxRunner
 
 from components.report.inputs import ReportInputs
 from components.report.writer import INPUTS, write_report
@@ -92,7 +93,7 @@ def _execute(pipeline: Pipeline, nodes: Sequence[str], runner: str, out: TextIO)
         logger.removeHandler(progress)
 
 
-def _make_runner(runner: str):
+def _make_runner(runner: str) -> TfxRunner:
     if runner == "beam":
         from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
 

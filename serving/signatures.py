@@ -72,15 +72,21 @@ class _CtrModule(tf.Module):
         examples = tf.TensorSpec([None], tf.string, name="examples")
         return {
             "serving_default": tf.function(self._predict, input_signature=[examples]),
-            "score_candidates": tf.function(self._score_candidates).get_concrete_function(**self._raw_columns()),
+            "score_candidates": tf.function(self._score_candidates).get_concrete_function(
+                **self._raw_columns()
+            ),
         }
 
     def _raw_columns(self) -> dict[str, tf.TensorSpec]:
         """The inputs of `score_candidates`."""
-        shapes = dict.fromkeys(self._sides["user"], [1])
-        shapes |= {f"behavior_{name}": [1, None] for name in BEHAVIOR_FEATURES}
-        shapes |= dict.fromkeys(self._sides["item"], [None])
-        return {name: tf.TensorSpec(shape, self._specs[name].dtype, name=name) for name, shape in shapes.items()}
+        shapes: dict[str, tuple[int | None, ...]] = {
+            **dict.fromkeys(self._sides["user"], (1,)),
+            **{f"behavior_{name}": (1, None) for name in BEHAVIOR_FEATURES},
+            **dict.fromkeys(self._sides["item"], (None,)),
+        }
+        return {
+            name: tf.TensorSpec(shape, self._specs[name].dtype, name=name) for name, shape in shapes.items()
+        }
 
     def _predict(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         raw = tf.io.parse_example(examples, self._specs)
@@ -103,7 +109,9 @@ class _CtrModule(tf.Module):
             behaviors[name] = tf.RaggedTensor.from_tensor(latest[None, :]).to_sparse()
         return behaviors
 
-    def _transform(self, given: Mapping[str, tf.SparseTensor], rows: int | tf.Tensor) -> Mapping[str, tf.Tensor]:
+    def _transform(
+        self, given: Mapping[str, tf.SparseTensor], rows: int | tf.Tensor
+    ) -> Mapping[str, tf.Tensor]:
         """Transforms rows of which only some columns are given; the others are missing in every row."""
         raw = {name: given.get(name, _empty(spec.dtype, rows)) for name, spec in self._specs.items()}
         return self._transform_layer(raw)
@@ -124,5 +132,7 @@ def _to_sparse(column: tf.Tensor) -> tf.SparseTensor:
 
 def _empty(dtype: tf.DType, rows: int | tf.Tensor) -> tf.SparseTensor:
     return tf.SparseTensor(
-        tf.zeros([0, 2], tf.int64), tf.zeros([0], dtype), tf.stack([tf.cast(rows, tf.int64), tf.constant(0, tf.int64)])
+        tf.zeros([0, 2], tf.int64),
+        tf.zeros([0], dtype),
+        tf.stack([tf.cast(rows, tf.int64), tf.constant(0, tf.int64)]),
     )

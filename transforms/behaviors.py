@@ -52,7 +52,9 @@ class JoinBehaviors(beam.PTransform):
         )
 
 
-def shard_by_user(batch: pa.RecordBatch, log: str, num_shards: int) -> Iterator[tuple[int, tuple[str, bytes]]]:
+def shard_by_user(
+    batch: pa.RecordBatch, log: str, num_shards: int
+) -> Iterator[tuple[int, tuple[str, bytes]]]:
     """Yields (shard, (log, packed batch)), every row of a user in the same shard."""
     for shard, part in split_by(batch, stable_hash(batch.column("user_id")) % num_shards):
         yield shard, (log, pack(part))
@@ -103,7 +105,10 @@ def _join_shard(element: tuple, catalog: pa.RecordBatch, max_behaviors: int) -> 
     impressions = logs[_IMPRESSIONS]
     items = places_of(impressions.column("item_id"), catalog)
     clicked = impressions.column("clicked").to_numpy(zero_copy_only=False)
-    users, moments = [impressions.column("user_id").filter(pa.array(clicked))], [impressions.column("timestamp")]
+    users, moments = (
+        [impressions.column("user_id").filter(pa.array(clicked))],
+        [impressions.column("timestamp")],
+    )
     event_times, event_items = [times(moments[0])[clicked]], [items[clicked]]
     if _PURCHASES in logs:
         users.append(logs[_PURCHASES].column("user_id"))

@@ -43,7 +43,9 @@ class CheckLogs(beam.PTransform):
         catalog = None
         for spec in LOGS:
             item_ids = None if spec is CATALOG else catalog
-            parts = root | spec.name >> _CheckLog(spec, self.files[spec.name], self.config, self.log_end, item_ids)
+            parts = root | spec.name >> _CheckLog(
+                spec, self.files[spec.name], self.config, self.log_end, item_ids
+            )
             used[spec.name] = parts[0]
             rejects.append(parts[1])
             counts.append(parts[2])
@@ -55,14 +57,29 @@ class CheckLogs(beam.PTransform):
 
 
 class _CheckLog(beam.PTransform):
-    def __init__(self, spec: LogSpec, files: list, config: IngestConfig, log_end: int, item_ids):
+    def __init__(
+        self,
+        spec: LogSpec,
+        files: list[LogFile],
+        config: IngestConfig,
+        log_end: int,
+        item_ids: beam.pvalue.AsSingleton | None,
+    ):
         super().__init__()
-        self.spec, self.files, self.config, self.log_end, self.item_ids = spec, files, config, log_end, item_ids
+        self.spec, self.files, self.config, self.log_end, self.item_ids = (
+            spec,
+            files,
+            config,
+            log_end,
+            item_ids,
+        )
 
     def expand(self, root: beam.Pipeline) -> tuple:
         log = self.spec.name
         rows = root | "Read" >> ReadLog(self.spec, self.files, self.config.features)
-        usable, unusable = rows | "RejectRows" >> RejectRows(self.spec, self.config, self.log_end, self.item_ids)
+        usable, unusable = rows | "RejectRows" >> RejectRows(
+            self.spec, self.config, self.log_end, self.item_ids
+        )
         used, duplicates = usable | "RejectDuplicates" >> RejectDuplicates(self.spec)
         rejects = (
             (unusable, duplicates)

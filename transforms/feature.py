@@ -15,7 +15,9 @@ def _check_choice(feature: str, attribute: str, value: str, choices: tuple[str, 
         return
     near = difflib.get_close_matches(str(value), choices, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise InputError(f"feature {feature}: {attribute} must be one of {', '.join(choices)}, got {value!r}{hint}")
+    raise InputError(
+        f"feature {feature}: {attribute} must be one of {', '.join(choices)}, got {value!r}{hint}"
+    )
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Feature:
         _check_choice(self.name, "kind", self.kind, KINDS)
         _check_choice(self.name, "side", self.side, SIDES)
         if self.num_oov_buckets < 1:
-            raise InputError(f"feature {self.name}: num_oov_buckets must be at least 1, got {self.num_oov_buckets}")
+            raise InputError(
+                f"feature {self.name}: num_oov_buckets must be at least 1, got {self.num_oov_buckets}"
+            )
         if self.num_buckets < 2:
             raise InputError(f"feature {self.name}: num_buckets must be at least 2, got {self.num_buckets}")
         if self.min_count < 1:

@@ -86,7 +86,9 @@ def parse_time(name: str, text: str) -> int:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise InputError(f"{name} must be an ISO time such as 2024-01-31T00:00:00+00:00, got {text!r}") from None
+        raise InputError(
+            f"{name} must be an ISO time such as 2024-01-31T00:00:00+00:00, got {text!r}"
+        ) from None
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
     return (time - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)

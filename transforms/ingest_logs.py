@@ -77,16 +77,22 @@ class IngestLogs(beam.PTransform):
         pairs, seen = (used[SEARCHES.name], purchases) | "BuildQueryPairs" >> BuildQueryPairs(
             catalog, splits, shards, config.attribution_microseconds
         )
-        _ = item_stats | "NameStats" >> beam.Map(lambda batch: ("", batch)) | "WriteStats" >> WriteParquet(
-            outputs.item_stats, lambda _: "item_stats"
+        _ = (
+            item_stats
+            | "NameStats" >> beam.Map(lambda batch: ("", batch))
+            | "WriteStats" >> WriteParquet(outputs.item_stats, lambda _: "item_stats")
         )
-        _ = used[CATALOG.name] | "NameCatalog" >> beam.Map(_name_catalog) | "WriteCatalog" >> WriteParquet(
-            outputs.catalog, lambda key: "catalog-{:05d}-{:010d}".format(*key)
+        _ = (
+            used[CATALOG.name]
+            | "NameCatalog" >> beam.Map(_name_catalog)
+            | "WriteCatalog"
+            >> WriteParquet(outputs.catalog, lambda key: "catalog-{:05d}-{:010d}".format(*key))
         )
         self._write_rejects(rejects)
         pair_counts = (
             pairs
-            | "WritePairs" >> WriteParquet(outputs.query_pairs, lambda key: "Split-{}/pairs-{:05d}".format(*key))
+            | "WritePairs"
+            >> WriteParquet(outputs.query_pairs, lambda key: "Split-{}/pairs-{:05d}".format(*key))
             | "CountPairs" >> beam.Map(lambda written: Counter({("query_pairs", written[0][0]): written[1]}))
         )
         all_counts = (

@@ -80,14 +80,19 @@ def _add(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return left + right if left.size else right
 
 
-def _count_training(batch: pa.RecordBatch, catalog: pa.RecordBatch, splits: TimeSplits) -> Iterator[np.ndarray]:
+def _count_training(
+    batch: pa.RecordBatch, catalog: pa.RecordBatch, splits: TimeSplits
+) -> Iterator[np.ndarray]:
     is_train = times(batch.column("timestamp")) < splits.train_end
     if not is_train.any():
         return
     places = places_of(batch.column("item_id"), catalog)[is_train]
     clicked = batch.column("clicked").to_numpy(zero_copy_only=False)[is_train]
     yield np.stack(
-        [np.bincount(places, minlength=catalog.num_rows), np.bincount(places[clicked], minlength=catalog.num_rows)]
+        [
+            np.bincount(places, minlength=catalog.num_rows),
+            np.bincount(places[clicked], minlength=catalog.num_rows),
+        ]
     )
 
 

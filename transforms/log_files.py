@@ -92,7 +92,9 @@ def _check_columns(path: str, spec: LogSpec, schema: pa.Schema, features: list[F
     for name, wanted_type in wanted.items():
         if schema.get_field_index(name) < 0:
             hint = "" if name in spec.schema.names else " (named in ingest.features)"
-            raise InputError(f"{spec.name}: {path} has no column {name}{hint}; it has {', '.join(schema.names)}")
+            raise InputError(
+                f"{spec.name}: {path} has no column {name}{hint}; it has {', '.join(schema.names)}"
+            )
         if not _is_readable_as(schema.field(name).type, wanted_type):
             got = schema.field(name).type
             raise InputError(f"{spec.name}: {path}: column {name} must be {wanted_type}, got {got}")

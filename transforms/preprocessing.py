@@ -37,7 +37,9 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]
             outputs[f"{feature.name}_xf"] = _first(scaled, 0.0)
         else:
             buckets = tft.bucketize(inputs[feature.name], feature.num_buckets)
-            outputs[f"{feature.name}_xf"] = _first(_shift(tf.cast(buckets.values, tf.int64), buckets), _MISSING)
+            outputs[f"{feature.name}_xf"] = _first(
+                _shift(tf.cast(buckets.values, tf.int64), buckets), _MISSING
+            )
     return outputs
 
 

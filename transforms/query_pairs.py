@@ -92,7 +92,9 @@ def attribute(purchases: pa.RecordBatch, searches: pa.RecordBatch, window: int) 
     search_users, purchase_users = codes[: searches.num_rows], codes[searches.num_rows :]
     search_times, purchase_times = times(searches.column("timestamp")), times(purchases.column("timestamp"))
 
-    named = pc.fill_null(pc.index_in(purchases.column("search_id"), value_set=searches.column("search_id")), -1)
+    named = pc.fill_null(
+        pc.index_in(purchases.column("search_id"), value_set=searches.column("search_id")), -1
+    )
     is_named = purchases.column("search_id").is_valid().to_numpy(zero_copy_only=False)
     latest = _latest_search(search_users, search_times, purchase_users, purchase_times)
     rows = np.where(is_named, named.to_numpy(), latest)
@@ -137,7 +139,10 @@ def _pair_shard(
             known = split_codes <= code
             negatives = _hard_negatives(searches, rows[known], positives[known], catalog)[rows[inside]]
             queries = searches.take(pa.array(rows[inside]))
-            yield (split, element[0]), _make_pairs(queries, bought.filter(pa.array(inside)), negatives, catalog)
+            yield (
+                (split, element[0]),
+                _make_pairs(queries, bought.filter(pa.array(inside)), negatives, catalog),
+            )
 
 
 def _make_pairs(
@@ -151,7 +156,9 @@ def _make_pairs(
             "query_text": queries.column("query_text"),
             "query_image": queries.column("query_image"),
             "positive_item_id": bought.column("item_id"),
-            "negative_item_id": catalog.column("item_id").take(pa.array(negatives, pa.int64(), mask=negatives < 0)),
+            "negative_item_id": catalog.column("item_id").take(
+                pa.array(negatives, pa.int64(), mask=negatives < 0)
+            ),
         }
     )
 
@@ -233,8 +240,12 @@ class _DropSeen(beam.DoFn):
         query_keys, item_keys = _query_keys(pairs), _item_keys(pairs)
         is_seen = (np.isin(query_keys, train_keys) & (query_keys > 0)).any(axis=1)
         keeps_negative = ~np.isin(item_keys, train_keys) | (item_keys == 0)
-        negatives = pc.if_else(pa.array(keeps_negative), pairs.column("negative_item_id"), pa.scalar(None, pa.string()))
-        pairs = pairs.set_column(pairs.schema.get_field_index("negative_item_id"), "negative_item_id", negatives)
+        negatives = pc.if_else(
+            pa.array(keeps_negative), pairs.column("negative_item_id"), pa.scalar(None, pa.string())
+        )
+        pairs = pairs.set_column(
+            pairs.schema.get_field_index("negative_item_id"), "negative_item_id", negatives
+        )
         if is_seen.any():
             yield beam.pvalue.TaggedOutput(SEEN_IN_TRAIN, int(is_seen.sum()))
         if not is_seen.all():

@@ -30,7 +30,9 @@ def concat(batches: Iterable[pa.RecordBatch], schema: pa.Schema | None = None) -
 
 def stable_hash(values: pa.Array) -> np.ndarray:
     """Hashes strings or bytes the same in every process. Returns uint64 `[n]`; null hashes as empty."""
-    encoded = pc.dictionary_encode(pc.fill_null(values, pa.scalar(b"" if _is_bytes(values) else "", values.type)))
+    encoded = pc.dictionary_encode(
+        pc.fill_null(values, pa.scalar(b"" if _is_bytes(values) else "", values.type))
+    )
     unique = encoded.dictionary.to_numpy(zero_copy_only=False)
     hashes = pd.util.hash_array(unique, categorize=False) if len(unique) else np.empty(0, np.uint64)
     return hashes[encoded.indices.to_numpy()]

@@ -1,6 +1,6 @@
 """Parts the rows of a log that can be used from those that cannot, each with its reason."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import apache_beam as beam
 import numpy as np
@@ -111,7 +111,7 @@ class _RowChecks:
                 reject("bad_feature", ~np.isfinite(pc.fill_null(batch.column(field.name), 0.0).to_numpy()))
         return reasons
 
-    def _check_time(self, batch: pa.RecordBatch, reject) -> None:
+    def _check_time(self, batch: pa.RecordBatch, reject: Callable[[str, np.ndarray], None]) -> None:
         is_stamped = "timestamp" in self.spec.schema.names
         column = batch.column("timestamp" if is_stamped else "created_at")
         if is_stamped:

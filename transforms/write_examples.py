@@ -129,7 +129,9 @@ def _example_columns(
     for feature in features:
         if feature.name in columns:
             continue
-        column = catalog.column(feature.name).take(items) if feature.side == "item" else rows.column(feature.name)
+        column = (
+            catalog.column(feature.name).take(items) if feature.side == "item" else rows.column(feature.name)
+        )
         columns[feature.name] = _one_each(_to_bytes(column) if feature.kind == "id" else column)
     return pa.RecordBatch.from_pydict(columns)
 

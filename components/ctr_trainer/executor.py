@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import tensorflow as tf
 import tensorflow_transform as tft
 from tfx import types
 from tfx.dsl.components.base import base_executor
@@ -52,7 +53,7 @@ class Executor(base_executor.BaseExecutor):
         raw_spec = transform_output.raw_feature_spec()
         transform_layer = transform_output.transform_features_layer()
 
-        def split(name: str):
+        def split(name: str) -> tf.data.Dataset:
             pattern = f"{artifact_utils.get_split_uri([examples], name)}/*"
             return read_examples(pattern, raw_spec, LABEL, config.batch_size, transform_layer)
 

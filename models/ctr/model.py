@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -43,7 +44,7 @@ class CtrModel(keras.Model):
     """
 
     def __init__(
-        self, features: Sequence[Feature], table_sizes: Mapping[str, int], config: CtrConfig, **kwargs
+        self, features: Sequence[Feature], table_sizes: Mapping[str, int], config: CtrConfig, **kwargs: Any
     ) -> None:
         policy = "mixed_bfloat16" if config.mixed_precision else "float32"
         super().__init__(**({"dtype": policy} | kwargs))
@@ -59,7 +60,10 @@ class CtrModel(keras.Model):
         config, policy = self.config, self.dtype_policy
         self.tables = {
             feature.name: IdEmbedding(
-                self.table_sizes[feature.name], config.embedding_dim, dtype=policy, name=f"{feature.name}_table"
+                self.table_sizes[feature.name],
+                config.embedding_dim,
+                dtype=policy,
+                name=f"{feature.name}_table",
             )
             for feature in self.features
             if feature.kind != "numeric"
@@ -141,7 +145,12 @@ class CtrModel(keras.Model):
 
 def _check_features(features: Sequence[Feature], table_sizes: Mapping[str, int]) -> None:
     sides = {feature.name: feature.side for feature in features}
-    for name, side in {"user_id": "user", "item_id": "item", "category_id": "item", "shop_id": "item"}.items():
+    for name, side in {
+        "user_id": "user",
+        "item_id": "item",
+        "category_id": "item",
+        "shop_id": "item",
+    }.items():
         if sides.get(name) != side:
             raise ValueError(f"{name} must be a feature of the {side}'s side, got {sides}")
     for feature in features:

@@ -42,7 +42,11 @@ def train(
         # Keras says so at the end of every data set whose length it cannot know before reading it.
         warnings.filterwarnings("ignore", message="Your input ran out of data")
         model.fit(train_dataset, epochs=config.epochs, shuffle=False, verbose=0, callbacks=[curve])
-    history: dict = {"examples": curve.examples, "seconds": time.perf_counter() - started, "curve": curve.points}
+    history: dict = {
+        "examples": curve.examples,
+        "seconds": time.perf_counter() - started,
+        "curve": curve.points,
+    }
     if eval_dataset is not None:
         history["eval"] = _evaluate(model, eval_dataset)
     return history

@@ -38,7 +38,7 @@ class TrainingCurve(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self._step += 1
-        loss = float(logs["loss"])
+        loss = float((logs or {})["loss"])
         if not math.isfinite(loss):
             raise InputError(
                 f"the loss must stay finite, got {loss} at step {self._step}; "
@@ -52,7 +52,9 @@ class TrainingCurve(keras.callbacks.Callback):
             self._add_point()
 
     def _add_point(self) -> None:
-        tracker = self.model.metrics[0]  # Keras's mean of the loss since the epoch began, weighted by examples
+        tracker = self.model.metrics[
+            0
+        ]  # Keras's mean of the loss since the epoch began, weighted by examples
         total, count = float(tracker.total), int(tracker.count)
         examples = count - self._epoch_count
         self.examples += examples

@@ -1,5 +1,7 @@
 """An embedding table whose rows train one by one."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -33,7 +35,7 @@ class IdEmbedding(keras.layers.Layer):
         rows: int,
         embedding_dim: int,
         embeddings_initializer: str | dict | keras.initializers.Initializer = "uniform",
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if rows < 1 or embedding_dim < 1:
@@ -43,7 +45,7 @@ class IdEmbedding(keras.layers.Layer):
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         self.supports_masking = True
 
-    def build(self, input_shape=None) -> None:
+    def build(self, input_shape: object = None) -> None:
         self.table = self.add_weight(
             shape=(self.rows, self.embedding_dim),
             initializer=self.embeddings_initializer,

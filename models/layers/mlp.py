@@ -1,5 +1,7 @@
 """A stack of dense layers."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -19,14 +21,15 @@ class Mlp(keras.layers.Layer):
         ValueError: if `units` is empty.
     """
 
-    def __init__(self, units: tuple[int, ...], activation: str = "relu", **kwargs) -> None:
+    def __init__(self, units: tuple[int, ...], activation: str = "relu", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not units:
             raise ValueError("units must name at least one layer, got none")
         self.units = tuple(units)
         self.activation = keras.activations.get(activation)
         hidden = [
-            keras.layers.Dense(width, activation=self.activation, dtype=self.dtype_policy) for width in units[:-1]
+            keras.layers.Dense(width, activation=self.activation, dtype=self.dtype_policy)
+            for width in units[:-1]
         ]
         self.dense_layers = [*hidden, keras.layers.Dense(units[-1], dtype=self.dtype_policy)]
         self.supports_masking = True

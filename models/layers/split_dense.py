@@ -1,5 +1,7 @@
 """A dense layer over two inputs of which one may stand for many."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -22,7 +24,7 @@ class SplitDense(keras.layers.Layer):
         ValueError: if `units` < 1.
     """
 
-    def __init__(self, units: int, activation: str | None = None, **kwargs) -> None:
+    def __init__(self, units: int, activation: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if units < 1:
             raise ValueError(f"units must be at least 1, got {units}")

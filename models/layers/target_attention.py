@@ -1,5 +1,7 @@
 """DIN's attention of a target item over a user's behaviors."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -41,7 +43,7 @@ class TargetAttention(keras.layers.Layer):
         attention_units: tuple[int, ...] = (32,),
         activation: str = "relu",
         kernel_initializer: str | dict | keras.initializers.Initializer = "glorot_uniform",
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not attention_units:
@@ -51,9 +53,13 @@ class TargetAttention(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.weigh = Mlp((*self.attention_units[1:], 1), activation, dtype=self.dtype_policy, name="weigh")
 
-    def build(self, target_shape: tuple, behaviors_shape: tuple | None = None, padding_mask_shape=None) -> None:
+    def build(
+        self, target_shape: tuple, behaviors_shape: object = None, padding_mask_shape: object = None
+    ) -> None:
         dim, units = target_shape[-1], self.attention_units[0]
-        self.kernel = self.add_weight(shape=(4 * dim, units), initializer=self.kernel_initializer, name="kernel")
+        self.kernel = self.add_weight(
+            shape=(4 * dim, units), initializer=self.kernel_initializer, name="kernel"
+        )
         self.bias = self.add_weight(shape=(units,), initializer="zeros", name="bias")
         self.weigh.build((None, None, units))
         self.built = True
@@ -93,7 +99,9 @@ class TargetAttention(keras.layers.Layer):
         weights = self.weigh(self.activation(hidden))[..., 0]
         return weights * tf.cast(padding_mask, weights.dtype)
 
-    def compute_output_shape(self, target_shape: tuple, behaviors_shape=None, padding_mask_shape=None) -> tuple:
+    def compute_output_shape(
+        self, target_shape: tuple, behaviors_shape: object = None, padding_mask_shape: object = None
+    ) -> tuple:
         return target_shape
 
     def get_config(self) -> dict:

@@ -1,11 +1,12 @@
 """Adagrad for the touched rows of ID tables, Adam for everything else."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
 
-LearningRate = float | keras.optimizers.schedules.LearningRateSchedule
+LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 
 @keras.saving.register_keras_serializable(package="adlens")
@@ -77,7 +78,9 @@ class RowwiseAdagrad(keras.optimizers.Optimizer):
 
     def _update_rows(self, gradient: tf.IndexedSlices, table: tf.Variable, accumulator: tf.Variable) -> None:
         if not isinstance(gradient, tf.IndexedSlices):
-            raise ValueError(f"the gradient of table {table.name} must be tf.IndexedSlices, got {type(gradient)}")
+            raise TypeError(
+                f"the gradient of table {table.name} must be tf.IndexedSlices, got {type(gradient)}"
+            )
         rows, values = _sum_duplicates(gradient)
         # Gather, compute, scatter: on CPU three to four times faster than ResourceSparseApplyAdagradV2, which waits
         # for memory at each row, where the gather fetches rows ahead and the scatter copies them.

@@ -12,5 +12,7 @@ def full() -> RunConfig:
     """
     return RunConfig(
         ingest=IngestConfig(rows_per_file=500_000),
-        ctr=CtrConfig(embedding_dim=32, attention_units=(64, 32), mlp_units=(512, 256, 128), batch_size=4_096),
+        ctr=CtrConfig(
+            embedding_dim=32, attention_units=(64, 32), mlp_units=(512, 256, 128), batch_size=4_096
+        ),
     )

@@ -96,7 +96,7 @@ def test_summary_accounts_for_every_row(finished_run):
 
 def test_report_and_table_are_written(finished_run):
     page = (finished_run.root / "report.html").read_text()
-    assert page.startswith("<!DOCTYPE html>") or page.startswith("<!doctype html>")
+    assert page.startswith("<!doctype html>")
     assert "AUC" in finished_run.output and "report.html" in finished_run.output
 
 
@@ -105,6 +105,7 @@ def test_pushed_model_scores_without_this_project(finished_run, tmp_path):
     records = next((finished_run.root / "artifacts/LogIngest/examples").glob("*/Split-test/examples-*"))
     done = subprocess.run(
         [sys.executable, "-c", SCORE_ELSEWHERE, str(finished_run.root / pushed), str(records)],
+        check=False,
         cwd=tmp_path,
         capture_output=True,
         text=True,

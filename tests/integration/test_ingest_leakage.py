@@ -28,7 +28,14 @@ FEW = settings(
 USERS = ["ann", "bob", "cem"]
 ITEMS = [f"i{number}" for number in range(5)]
 CATALOG = [
-    {"item_id": item, "category_id": f"c{item}", "shop_id": "s", "title": item, "image": None, "created_at": BASE}
+    {
+        "item_id": item,
+        "category_id": f"c{item}",
+        "shop_id": "s",
+        "title": item,
+        "image": None,
+        "created_at": BASE,
+    }
     for item in ITEMS
 ]
 # An impression in each split that no mutation touches, so that no split is ever empty.
@@ -48,8 +55,12 @@ searched = st.fixed_dictionaries(
         "clicked_item_ids": st.lists(items, min_size=1, max_size=4),
     }
 )
-shown = st.fixed_dictionaries({"user_id": users, "item_id": items, "timestamp": times, "clicked": st.booleans()})
-bought = st.fixed_dictionaries({"user_id": users, "item_id": items, "timestamp": times, "search_id": st.none()})
+shown = st.fixed_dictionaries(
+    {"user_id": users, "item_id": items, "timestamp": times, "clicked": st.booleans()}
+)
+bought = st.fixed_dictionaries(
+    {"user_id": users, "item_id": items, "timestamp": times, "search_id": st.none()}
+)
 
 Logs = dict[str, list[Row]]
 
@@ -148,17 +159,35 @@ def test_a_later_purchase_does_not_change_the_negative_of_a_training_pair() -> N
         "clicked_item_ids": ["i1", "i2"],
     }
     purchases = [
-        {"purchase_id": "p0", "user_id": "ann", "item_id": "i0", "timestamp": TRAIN_END - MINUTE, "search_id": "q"},
-        {"purchase_id": "p1", "user_id": "ann", "item_id": "i1", "timestamp": TRAIN_END + MINUTE, "search_id": "q"},
+        {
+            "purchase_id": "p0",
+            "user_id": "ann",
+            "item_id": "i0",
+            "timestamp": TRAIN_END - MINUTE,
+            "search_id": "q",
+        },
+        {
+            "purchase_id": "p1",
+            "user_id": "ann",
+            "item_id": "i1",
+            "timestamp": TRAIN_END + MINUTE,
+            "search_id": "q",
+        },
     ]
     found = ingest({"impressions": [], "searches": [search], "purchases": purchases})
-    assert [(pair["positive_item_id"], pair["negative_item_id"]) for pair in found.pairs["train"]] == [("i0", "i1")]
-    assert [(pair["positive_item_id"], pair["negative_item_id"]) for pair in found.pairs["eval"]] == [("i1", "i2")]
+    assert [(pair["positive_item_id"], pair["negative_item_id"]) for pair in found.pairs["train"]] == [
+        ("i0", "i1")
+    ]
+    assert [(pair["positive_item_id"], pair["negative_item_id"]) for pair in found.pairs["eval"]] == [
+        ("i1", "i2")
+    ]
 
 
 def behaviors(found: Ingested) -> dict[str, tuple]:
     return {
-        example["impression_id"][0]: tuple(tuple(example[f"behavior_{name}_id"]) for name in ("item", "category"))
+        example["impression_id"][0]: tuple(
+            tuple(example[f"behavior_{name}_id"]) for name in ("item", "category")
+        )
         for split in ("train", "eval", "test")
         for example in found.split(split)
     }

@@ -1,5 +1,6 @@
 """LogIngest over random logs does what a brute-force version with loops and dictionaries does."""
 
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,12 @@ FEW = settings(
 
 
 def make_config(rows_per_file: int, **values: Any) -> IngestConfig:
-    values = {"train_fraction": 0.5, "eval_fraction": 0.25, "attribution_hours": 0.125, "max_behaviors": 3} | values
+    values = {
+        "train_fraction": 0.5,
+        "eval_fraction": 0.25,
+        "attribution_hours": 0.125,
+        "max_behaviors": 3,
+    } | values
     return IngestConfig(
         features=FEATURES,
         rows_per_file=rows_per_file,
@@ -147,12 +153,20 @@ def by_item(catalog: list[dict]) -> dict[str, dict]:
 
 def assert_whole(rejects: list[dict], files: dict[str, list]) -> None:
     """A reject has every value of the row that it was."""
-    for reject in rejects:
-        row = [row for group in files[reject["file"]] for row in group][reject["row"]]
-        stored = {**reject, "timestamp": reject.get("timestamp"), "created_at": reject.get("created_at")}
+    for rejected in rejects:
+        row = [row for group in files[rejected["file"]] for row in group][rejected["row"]]
+        stored = {
+            **rejected,
+            "timestamp": rejected.get("timestamp"),
+            "created_at": rejected.get("created_at"),
+        }
         for name, value in row.items():
             # A NaN differs from itself.
-            assert stored[name] == value or value != value, (name, reject, row)
+            assert stored[name] == value or (isinstance(value, float) and math.isnan(value)), (
+                name,
+                rejected,
+                row,
+            )
 
 
 def assert_time_order(found: Ingested) -> None:

@@ -17,7 +17,12 @@ from PIL import Image
 
 Row = dict[str, Any]
 
-IDS = {"catalog": "item_id", "impressions": "impression_id", "searches": "search_id", "purchases": "purchase_id"}
+IDS = {
+    "catalog": "item_id",
+    "impressions": "impression_id",
+    "searches": "search_id",
+    "purchases": "purchase_id",
+}
 KEYS = {
     "catalog": ["item_id"],
     "impressions": ["impression_id", "user_id", "item_id"],
@@ -89,7 +94,9 @@ def ingest(logs: dict[str, list[list[Row]]], settings: Settings) -> Outcome:
     for row in sorted(used["impressions"], key=lambda row: (row["timestamp"], row["impression_id"].encode())):
         split = split_of(row["timestamp"], train_end, eval_end)
         examples[split].append(example(row, used, catalog, groups, settings))
-    pairs, seen = query_pairs(used["searches"], used["purchases"], catalog, settings.window, train_end, eval_end)
+    pairs, seen = query_pairs(
+        used["searches"], used["purchases"], catalog, settings.window, train_end, eval_end
+    )
     return Outcome(used, rejects, examples, stats, pairs, seen, train_end, eval_end)
 
 
@@ -244,7 +251,9 @@ def attributed(purchase: Row, searches: list[Row], window: int) -> Row | None:
             for search in searches
             if search["user_id"] == purchase["user_id"] and search["timestamp"] <= purchase["timestamp"]
         ]
-        candidates = sorted(earlier, key=lambda search: (search["timestamp"], search["search_id"].encode()))[-1:]
+        candidates = sorted(earlier, key=lambda search: (search["timestamp"], search["search_id"].encode()))[
+            -1:
+        ]
     for search in candidates:
         delay = purchase["timestamp"] - search["timestamp"]
         if search["user_id"] == purchase["user_id"] and 0 <= delay <= window:
@@ -275,7 +284,9 @@ def query_pairs(
             for other_split, other_search, other_purchase in found
             if other_search is search and order[other_split] <= order[split]
         }
-        clicked = [item for item in search.get("clicked_item_ids") or [] if item in catalog and item not in bought]
+        clicked = [
+            item for item in search.get("clicked_item_ids") or [] if item in catalog and item not in bought
+        ]
         pairs[split].append(
             {
                 "search_id": search["search_id"],
@@ -319,7 +330,9 @@ def item_pair(pair: Row) -> set[frozenset]:
 
 def counts(outcome: Outcome, files: dict[str, list[str]], read: dict[str, int]) -> Row:
     """What counts.json has to say."""
-    reasons: dict[str, Any] = {log: dict(Counter(r for _, _, r in found)) for log, found in outcome.rejects.items()}
+    reasons: dict[str, Any] = {
+        log: dict(Counter(r for _, _, r in found)) for log, found in outcome.rejects.items()
+    }
     by_file: dict[str, Any] = defaultdict(lambda: defaultdict(Counter))
     for log, found in outcome.rejects.items():
         for file, _, reason in found:
@@ -339,7 +352,9 @@ def counts(outcome: Outcome, files: dict[str, list[str]], read: dict[str, int]) 
 
 def iso(microseconds: int) -> str:
     """The time as text, to the second."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)).isoformat(timespec="seconds")
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)).isoformat(
+        timespec="seconds"
+    )
 
 
 def rows_of(groups: Iterable[Iterable[Row]]) -> Iterator[Row]:

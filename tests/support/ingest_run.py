@@ -48,11 +48,15 @@ def run_ingest(
 def read_ingested(out: Path) -> Ingested:
     """Reads what IngestLogs wrote."""
     return Ingested(
-        examples={split: _examples(out / "examples" / f"Split-{split}") for split in ("train", "eval", "test")},
+        examples={
+            split: _examples(out / "examples" / f"Split-{split}") for split in ("train", "eval", "test")
+        },
         pairs={split: _rows(out / "query_pairs" / f"Split-{split}") for split in ("train", "eval", "test")},
         catalog=_rows(out / "catalog"),
         item_stats=_rows(out / "item_stats"),
-        rejects={log: _rows(out / "rejects" / log) for log in ("catalog", "impressions", "searches", "purchases")},
+        rejects={
+            log: _rows(out / "rejects" / log) for log in ("catalog", "impressions", "searches", "purchases")
+        },
         counts=json.loads((out / "rejects" / "counts.json").read_text()),
     )
 

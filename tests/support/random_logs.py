@@ -1,5 +1,6 @@
 """Hypothesis strategies of small logs that have everything a log can have wrong."""
 
+import itertools
 from typing import Any
 
 import pyarrow as pa
@@ -107,13 +108,19 @@ purchase = rows_of(
         "timestamp": times,
         "search_id": st.one_of(st.none(), ids("q", 60)),
     },
-    {"purchase_id": NO_KEY, "user_id": NO_KEY, "item_id": NO_ITEM, "timestamp": BAD_TIMES, "search_id": ["none"]},
+    {
+        "purchase_id": NO_KEY,
+        "user_id": NO_KEY,
+        "item_id": NO_ITEM,
+        "timestamp": BAD_TIMES,
+        "search_id": ["none"],
+    },
 )
 
 ROWS = {
-    "catalog": st.tuples(st.lists(catalog_row, max_size=3), known_rows, st.lists(catalog_row, max_size=6)).map(
-        lambda parts: [*parts[0], *parts[1], *parts[2]]
-    ),
+    "catalog": st.tuples(
+        st.lists(catalog_row, max_size=3), known_rows, st.lists(catalog_row, max_size=6)
+    ).map(lambda parts: [*parts[0], *parts[1], *parts[2]]),
     "impressions": st.lists(impression, min_size=25, max_size=60),
     "searches": st.lists(search, min_size=15, max_size=30),
     "purchases": st.lists(purchase, min_size=20, max_size=40),
@@ -129,7 +136,7 @@ def files_of(draw: st.DrawFn, rows: st.SearchStrategy[list[Row]]) -> Files:
     bounds = [0, *cuts, len(all_rows)]
     return [
         [all_rows[start : min(start + size, end)] for start in range(begin, end, size)]
-        for begin, end in zip(bounds, bounds[1:], strict=False)
+        for begin, end in itertools.pairwise(bounds)
     ]
 
 

@@ -56,7 +56,9 @@ SCHEMAS = {
 }
 
 
-def picture(color: int = 0, size: tuple[int, int] = (4, 4), image_format: str = "PNG", mode: str = "RGB") -> bytes:
+def picture(
+    color: int = 0, size: tuple[int, int] = (4, 4), image_format: str = "PNG", mode: str = "RGB"
+) -> bytes:
     """An image of one color."""
     stream = io.BytesIO()
     Image.new(mode, size, tuple([color] * len(mode)) if len(mode) > 1 else color).save(stream, image_format)
@@ -71,7 +73,9 @@ def noise_picture(size: tuple[int, int] = (64, 64), image_format: str = "JPEG") 
     return stream.getvalue()
 
 
-def write_log(folder: Path, log: str, files: Files, extra: dict[str, pa.DataType] | None = None) -> list[Path]:
+def write_log(
+    folder: Path, log: str, files: Files, extra: dict[str, pa.DataType] | None = None
+) -> list[Path]:
     """Writes a log's files, named in their order; a row without a column has null there."""
     schema = pa.schema({**SCHEMAS[log], **(extra or {})})
     (folder / log).mkdir(parents=True, exist_ok=True)
@@ -80,7 +84,9 @@ def write_log(folder: Path, log: str, files: Files, extra: dict[str, pa.DataType
         path = folder / log / f"part-{number:03d}.parquet"
         with pq.ParquetWriter(path, schema) as writer:
             for rows in groups:
-                columns = {name: pa.array([row.get(name) for row in rows], kind) for name, kind in _fields(schema)}
+                columns = {
+                    name: pa.array([row.get(name) for row in rows], kind) for name, kind in _fields(schema)
+                }
                 writer.write_table(pa.table(columns))
         paths.append(path)
     return paths
