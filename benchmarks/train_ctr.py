@@ -14,12 +14,207 @@ met twice in a batch), 50 behaviors each, batches of 2,048. Rounds are interleav
 for a while is so for all; a ratio is the median of the rounds' ratios.
 """
 
-import models  # noqa: F401  (chooses the Keras of the process before TensorFlow is imported)
-from models.ctr.config import CtrConfig
-from transforms.feature import ID_FEATURES
+import argparse
+import importlib.util
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
-CONFIG = CtrConfig(batch_size=2_048)
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.reporting import Bar, progress, report
+
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+
+BATCH_SIZE = 2_048
 LENGTH = 50
 SMALL, LARGE, HUGE = 10_000, 1_000_000, 10_000_000
 OTHER_TABLES = {"user_id": 10_000, "category_id": 1_000, "shop_id": 10_000}
-FEATURES = tuple(feature.name for feature in ID_FEATURES)
+ITEM_COLUMNS = ("item_id", "category_id", "shop_id")
+
+# Trains a fixed number of steps and returns examples a second.
+Trainer = Callable[[], float]
+
+
+def main() -> None:
+    """Runs all trainers in turn, a few rounds, and prints the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer steps and rounds, for a look")
+    options = parser.parse_args()
+    steps, rounds = (6, 3) if options.quick else (24, 7)
+
+    trainers: dict[str, Trainer] = {}
+    for rows in (SMALL, LARGE, HUGE):
+        trainers[f"adlens_{rows}"] = _adlens(rows, steps)
+        # Adam's moments of the largest table alone take 1.3 GB and a step of it many seconds.
+        if rows < HUGE:
+            trainers[f"keras_{rows}"] = _keras(rows, steps)
+            if HAS_TORCH:
+                trainers[f"torch_{rows}"] = _torch(rows, steps)
+    for name, trainer in trainers.items():
+        progress(f"warming up {name}")
+        trainer()
+    speeds: dict[str, list[float]] = {name: [] for name in trainers}
+    for number in range(rounds):
+        for name, trainer in trainers.items():
+            speeds[name].append(trainer())
+            progress(f"round {number + 1} of {rounds}: {name} {speeds[name][-1]:,.0f} examples a second")
+
+    def ratio(over: str, under: str) -> float:
+        pairs = zip(speeds[over], speeds[under], strict=True)
+        return round(statistics.median(a / b for a, b in pairs), 3)
+
+    bars = {
+        "over_keras_at_1_million": Bar(ratio(f"adlens_{LARGE}", f"keras_{LARGE}"), at_least=3.5),
+        "1_million_over_10_million": Bar(ratio(f"adlens_{LARGE}", f"adlens_{HUGE}"), at_most=1.25),
+    }
+    if HAS_TORCH:
+        bars["over_torch_at_1_million"] = Bar(ratio(f"adlens_{LARGE}", f"torch_{LARGE}"), at_least=1.6)
+    figures = {f"{name}_examples_per_second": round(statistics.median(s)) for name, s in speeds.items()}
+    report("train_ctr", figures, bars)
+
+
+def _examples(rows: int, steps: int) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
+    """Batches of transformed features with their labels."""
+    rng = np.random.default_rng(0)
+    tables = OTHER_TABLES | {"item_id": rows}
+    batches = []
+    for _ in range(steps):
+        features = {f"{name}_xf": rng.integers(1, size, BATCH_SIZE) for name, size in tables.items()}
+        for name in ITEM_COLUMNS:
+            features[f"behavior_{name}_xf"] = rng.integers(1, tables[name], (BATCH_SIZE, LENGTH))
+        batches.append((features, rng.integers(0, 2, BATCH_SIZE).astype(np.float32)))
+    return batches
+
+
+def _keras_fit(model: "keras.Model", rows: int, steps: int) -> Trainer:  # noqa: F821
+    import tensorflow as tf
+
+    batches = _examples(rows, steps)
+    signature = (
+        {name: tf.TensorSpec(values.shape, values.dtype) for name, values in batches[0][0].items()},
+        tf.TensorSpec([BATCH_SIZE], tf.float32),
+    )
+    dataset = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature).cache()
+    for _ in dataset:
+        pass
+
+    def train() -> float:
+        started = time.perf_counter()
+        model.fit(dataset, epochs=1, shuffle=False, verbose=0)
+        return steps * BATCH_SIZE / (time.perf_counter() - started)
+
+    return train
+
+
+def _adlens(rows: int, steps: int) -> Trainer:
+    from models.ctr.config import CtrConfig
+    from models.ctr.model import CtrModel
+    from models.ctr.trainer import compile_for_training
+    from transforms.feature import ID_FEATURES
+
+    config = CtrConfig(batch_size=BATCH_SIZE)
+    model = CtrModel(ID_FEATURES, OTHER_TABLES | {"item_id": rows}, config)
+    compile_for_training(model, config)
+    return _keras_fit(model, rows, steps)
+
+
+def _keras(rows: int, steps: int) -> Trainer:
+    import keras
+
+    import models  # noqa: F401  (chooses the Keras of the process before TensorFlow is imported)
+    from models.ctr.config import CtrConfig
+
+    config = CtrConfig()
+    inputs = {
+        **{f"{name}_xf": keras.Input((), dtype="int64") for name in (*OTHER_TABLES, "item_id")},
+        **{f"behavior_{name}_xf": keras.Input((LENGTH,), dtype="int64") for name in ITEM_COLUMNS},
+    }
+    sizes = OTHER_TABLES | {"item_id": rows}
+    tables = {name: keras.layers.Embedding(size, config.embedding_dim) for name, size in sizes.items()}
+    query = keras.layers.Concatenate()([tables[name](inputs[f"{name}_xf"]) for name in ITEM_COLUMNS])
+    keys = keras.layers.Concatenate()([tables[name](inputs[f"behavior_{name}_xf"]) for name in ITEM_COLUMNS])
+    queries = keras.layers.RepeatVector(LENGTH)(query)
+    hidden = keras.layers.Concatenate()([queries, keys, queries - keys, queries * keys])
+    for units in config.attention_units:
+        hidden = keras.layers.Dense(units, activation="relu")(hidden)
+    mask = keras.ops.cast(keras.ops.not_equal(inputs["behavior_item_id_xf"], 0), "float32")
+    weights = keras.layers.Dense(1)(hidden)[..., 0] * mask
+    interest = keras.ops.sum(weights[..., None] * keys, axis=1)
+    hidden = keras.layers.Concatenate()([tables["user_id"](inputs["user_id_xf"]), query, interest])
+    for units in config.mlp_units:
+        hidden = keras.layers.Dense(units, activation="relu")(hidden)
+    model = keras.Model(inputs, keras.layers.Dense(1)(hidden)[..., 0])
+    model.compile(
+        keras.optimizers.Adam(config.learning_rate),
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    return _keras_fit(model, rows, steps)
+
+
+def _torch(rows: int, steps: int) -> Trainer:
+    import torch
+
+    from models.ctr.config import CtrConfig
+
+    config = CtrConfig()
+    sizes = OTHER_TABLES | {"item_id": rows}
+
+    def mlp(width: int, units: tuple[int, ...]) -> torch.nn.Sequential:
+        layers: list[torch.nn.Module] = []
+        for unit in units:
+            layers += [torch.nn.Linear(width, unit), torch.nn.ReLU()]
+            width = unit
+        return torch.nn.Sequential(*layers, torch.nn.Linear(width, 1))
+
+    class Din(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            dim = config.embedding_dim
+            self.tables = torch.nn.ModuleDict(
+                {name: torch.nn.Embedding(size, dim, sparse=True) for name, size in sizes.items()}
+            )
+            self.attention = mlp(4 * 3 * dim, config.attention_units)
+            self.top = mlp(7 * dim, config.mlp_units)
+
+        def forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+            query = torch.cat([self.tables[name](inputs[f"{name}_xf"]) for name in ITEM_COLUMNS], -1)
+            keys = torch.cat([self.tables[name](inputs[f"behavior_{name}_xf"]) for name in ITEM_COLUMNS], -1)
+            queries = query[:, None, :].expand_as(keys)
+            weights = self.attention(torch.cat([queries, keys, queries - keys, queries * keys], -1))
+            mask = (inputs["behavior_item_id_xf"] != 0)[..., None]
+            interest = (weights * mask * keys).sum(1)
+            user = self.tables["user_id"](inputs["user_id_xf"])
+            return self.top(torch.cat([user, query, interest], -1))[:, 0]
+
+    model = Din()
+    sparse = torch.optim.SparseAdam(list(model.tables.parameters()), lr=config.learning_rate)
+    dense = torch.optim.Adam(
+        [*model.attention.parameters(), *model.top.parameters()], lr=config.learning_rate
+    )
+    loss = torch.nn.BCEWithLogitsLoss()
+    batches = [
+        ({name: torch.from_numpy(values) for name, values in features.items()}, torch.from_numpy(labels))
+        for features, labels in _examples(rows, steps)
+    ]
+
+    def train() -> float:
+        started = time.perf_counter()
+        for features, labels in batches:
+            sparse.zero_grad()
+            dense.zero_grad()
+            loss(model(features), labels).backward()
+            sparse.step()
+            dense.step()
+        return steps * BATCH_SIZE / (time.perf_counter() - started)
+
+    return train
+
+
+if __name__ == "__main__":
+    main()

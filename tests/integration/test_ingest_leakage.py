@@ -44,6 +44,14 @@ ANCHORS = [
     for time in (BASE, TRAIN_END, EVAL_END)
 ]
 
+ANCHOR_SEARCH = {
+    "search_id": "anchor",
+    "user_id": "eve",
+    "timestamp": BASE,
+    "query_text": "a",
+    "clicked_item_ids": [],
+}
+
 times = st.integers(0, 59).map(lambda step: BASE + step * 20 * SECOND)
 users, items = st.sampled_from(USERS), st.sampled_from(ITEMS)
 searched = st.fixed_dictionaries(
@@ -113,7 +121,7 @@ def ingest(logs: Logs, rows_per_file: int = 7) -> Ingested:
     files = {
         "catalog": one_file(CATALOG),
         "impressions": one_file([*ANCHORS, *logs["impressions"]]),
-        "searches": one_file(logs["searches"]),
+        "searches": one_file([ANCHOR_SEARCH, *logs["searches"]]),
         "purchases": one_file(logs["purchases"]),
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -141,9 +149,10 @@ def test_no_event_changes_behaviors_up_to_its_time(logs: Logs, data: st.DataObje
 @given(logs=flawless_logs, data=st.data())
 def test_nothing_from_the_end_of_training_on_changes_training(logs: Logs, data: st.DataObject) -> None:
     before, after = ingest(logs), ingest(data.draw(changed_from(logs, TRAIN_END)))
-    assert before.examples["train"] == after.examples["train"]
+    assert before.split("train") == after.split("train")
     assert before.item_stats == after.item_stats
-    assert before.pairs["train"] == after.pairs["train"]
+    # How many shards there are, and so the order of the pairs, depends on all impressions.
+    assert sorted(before.pairs["train"], key=repr) == sorted(after.pairs["train"], key=repr)
     assert before.counts["boundaries"] == after.counts["boundaries"]
 
 
