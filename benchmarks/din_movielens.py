@@ -3,7 +3,7 @@
     adlens import movielens --input DIR --posters DIR/posters --query-posters DIR/posters_alt --out LOGS
     adlens run --logs LOGS --root ROOT --preset movielens
     python3.11 -m venv FUXICTR && FUXICTR/bin/pip install torch==2.13.0 fuxictr==2.3.10
-    .venv/bin/python benchmarks/din_movielens.py --root ROOT --fuxictr-python FUXICTR/bin/python
+    .venv/bin/python -m benchmarks.din_movielens --root ROOT --fuxictr-python FUXICTR/bin/python
 
 Both models see the pipeline's own examples of ROOT, transformed by its own graph: the splits by time, the ids
 of user, item, category and shop, and 50 behaviors. Both have embeddings of 16, the same batches and one epoch,
@@ -13,9 +13,6 @@ best of the four is what we are compared with.
 """
 
 import argparse
-import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -29,6 +26,7 @@ import models  # noqa: F401  isort: skip  chooses the Keras before TensorFlow is
 import tensorflow as tf  # isort: skip
 import tensorflow_transform as tft  # isort: skip
 
+from benchmarks.reporting import Bar, progress, report
 from models.ctr.config import CtrConfig
 from models.ctr.model import CtrModel
 from models.ctr.trainer import train
@@ -123,10 +121,6 @@ def scores(arrays: Arrays, predictions: list[np.ndarray]) -> dict[str, float]:
     return means | {f"{name}_std": float(np.std(values)) for name, values in figures.items()}
 
 
-def bar(ours: float, theirs: float) -> dict[str, float | bool]:
-    return {"value": theirs - ours, "at_most": MOST_BELOW, "holds": bool(theirs - ours <= MOST_BELOW)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -134,19 +128,19 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="root of a finished run on MovieLens logs")
     parser.add_argument("--fuxictr-python", type=Path, required=True, help="interpreter that has fuxictr")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, default=CtrConfig().batch_size)
     parser.add_argument("--quick", action="store_true", help="the first seed alone")
     options = parser.parse_args()
     options.seeds = options.seeds[:1] if options.quick else options.seeds
 
     arrays = read_arrays(options.root)
     rows = {split: len(arrays[f"{split}/clicked"]) for split in SPLITS}
-    print(f"examples: {rows}", file=sys.stderr)
+    progress(f"examples: {rows}")
     ours = []
     for seed in options.seeds:
         started = time.perf_counter()
         ours.append(train_adlens(arrays, seed, options.batch_size))
-        print(f"adlens seed {seed}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
+        progress(f"adlens seed {seed}: {time.perf_counter() - started:.0f} s")
     theirs = train_fuxictr(arrays, options)
 
     figures = {"adlens": scores(arrays, ours)}
@@ -155,12 +149,13 @@ def main() -> None:
         figures[f"fuxictr/{name}"] = scores(arrays, of_seeds)
     others = [figure for name, figure in figures.items() if name != "adlens"]
     bars = {
-        f"{metric}_below_fuxictr": bar(figures["adlens"][metric], max(figure[metric] for figure in others))
+        f"{metric}_below_fuxictr": Bar(
+            max(figure[metric] for figure in others) - figures["adlens"][metric], at_most=MOST_BELOW
+        )
         for metric in ("auc", "gauc")
     }
-    machine = {"cores": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()}
-    result = {"benchmark": "din_movielens", "machine": machine, "examples": rows}
-    print(json.dumps(result | {"figures": figures, "bars": bars}))
+    setting = {"examples": rows, "seeds": options.seeds, "batch_size": options.batch_size}
+    report("din_movielens", setting | figures, bars)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class IdEmbedding(keras.layers.Layer):
 
     def compute_mask(self, ids: tf.Tensor, previous_mask: tf.Tensor | None = None) -> tf.Tensor:
         """bool of the shape of `ids`, True where an id is there."""
-        return tf.not_equal(ids, 0)
+        return keras.ops.not_equal(ids, 0)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape, self.embedding_dim)
