@@ -66,7 +66,7 @@ class TargetAttention(keras.layers.Layer):
 
     def call(self, target: tf.Tensor, behaviors: tf.Tensor, padding_mask: tf.Tensor) -> tf.Tensor:
         of_target, of_behavior, of_product = self._split_kernel()
-        query = tf.matmul(target, of_target) + self.bias  # [batch, units]
+        query = tf.matmul(target, of_target) + self._cast(self.bias)  # [batch, units]
         matrices = of_behavior + target[:, :, None] * of_product  # [batch, dim, units]
         hidden = tf.matmul(behaviors, matrices) + query[:, None, :]  # [batch, length, units]
         weights = self._weights(hidden, padding_mask)  # [batch, length]
@@ -85,14 +85,18 @@ class TargetAttention(keras.layers.Layer):
         of_target, of_behavior, of_product = self._split_kernel()
         keys = behaviors[0]  # [length, dim]
         matrices = of_target + keys[:, :, None] * of_product  # [length, dim, units], of the user alone
-        offsets = tf.matmul(keys, of_behavior) + self.bias  # [length, units], of the user alone
+        offsets = tf.matmul(keys, of_behavior) + self._cast(self.bias)  # [length, units], of the user alone
         hidden = tf.einsum("cd,ldu->clu", targets, matrices) + offsets
         return tf.matmul(self._weights(hidden, padding_mask), keys)
 
     def _split_kernel(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """W1 + W3, W2 - W3 and W4, each `[dim, units]`."""
-        first, second, third, fourth = tf.split(tf.convert_to_tensor(self.kernel), 4)
+        first, second, third, fourth = tf.split(self._cast(self.kernel), 4)
         return first + third, second - third, fourth
+
+    def _cast(self, variable: keras.Variable) -> tf.Tensor:
+        """In the compute dtype, to which Keras casts variables within `call` alone."""
+        return tf.cast(variable.value, self.compute_dtype)
 
     def _weights(self, hidden: tf.Tensor, padding_mask: tf.Tensor) -> tf.Tensor:
         """`[batch, length]` attention weights of the MLP's first layer before its activation."""

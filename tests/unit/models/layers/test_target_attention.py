@@ -1,66 +1,76 @@
-"""The attention's fast forms against the formula as the paper writes it."""
+"""DIN's attention, against the form in which its paper writes it."""
 
-import keras
 import numpy as np
 import pytest
 
 from models.layers.target_attention import TargetAttention
 
 
-def literal(layer, target, behaviors, mask):
-    """[q, k, q - k, q * k] through the MLP, one pair of target and behavior after another."""
-    kernel, bias = np.asarray(layer.kernel), np.asarray(layer.bias)
-    dense = [np.asarray(weight) for weight in layer.weigh.get_weights()]
-    result = np.zeros_like(target)
-    for row in range(len(target)):
-        for position in np.flatnonzero(mask[row]):
-            q, k = target[row], behaviors[row, position]
+def _literal(layer: TargetAttention, target: np.ndarray, behaviors: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The MLP over the concatenation [q, k, q - k, q * k] of each pair, one at a time."""
+    kernel, bias, *dense = (np.array(weight, np.float64) for weight in layer.get_weights())
+    outputs = []
+    for q, ks, reals in zip(target, behaviors, mask, strict=True):
+        output = np.zeros_like(q, np.float64)
+        for k in ks[reals]:
             hidden = np.maximum(np.concatenate([q, k, q - k, q * k]) @ kernel + bias, 0)
-            for index in range(0, len(dense), 2):
-                hidden = hidden @ dense[index] + dense[index + 1]
-                if index + 2 < len(dense):
-                    hidden = np.maximum(hidden, 0)
-            result[row] += hidden[0] * k
-    return result
+            for matrix, offset in zip(dense[:-2:2], dense[1:-2:2], strict=True):
+                hidden = np.maximum(hidden @ matrix + offset, 0)
+            output += (hidden @ dense[-2] + dense[-1]) * k
+        outputs.append(output)
+    return np.array(outputs)
 
 
-@pytest.fixture
-def layer():
-    keras.utils.set_random_seed(3)
-    layer = TargetAttention((8, 5), kernel_initializer="normal")
-    layer.build((None, 4), (None, None, 4), (None, None))
-    layer.set_weights([np.random.default_rng(1).normal(size=weight.shape) for weight in layer.get_weights()])
-    return layer
+@pytest.mark.parametrize("attention_units", [(8,), (8, 6)])
+def test_equals_the_literal_form(attention_units: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=(4, 6)).astype(np.float32)
+    behaviors = rng.normal(size=(4, 5, 6)).astype(np.float32)
+    mask = rng.random((4, 5)) < 0.6
+    layer = TargetAttention(attention_units)
+    output = layer(target, behaviors, mask)
+    layer.set_weights([rng.normal(size=weight.shape) for weight in layer.get_weights()])
+    output = layer(target, behaviors, mask)
+    np.testing.assert_allclose(output, _literal(layer, target, behaviors, mask), rtol=1e-4, atol=1e-4)
 
 
-def test_equals_the_mlp_over_the_concatenation(layer):
-    rng = np.random.default_rng(2)
-    target, behaviors = rng.normal(size=(6, 4)), rng.normal(size=(6, 7, 4))
-    mask = rng.random((6, 7)) < 0.6
-    found = layer(target.astype("float32"), behaviors.astype("float32"), mask)
-    np.testing.assert_allclose(found, literal(layer, target, behaviors, mask), rtol=2e-4, atol=2e-4)
-
-
-def test_score_equals_call_with_the_user_repeated(layer):
-    rng = np.random.default_rng(4)
-    targets = rng.normal(size=(9, 4)).astype("float32")
-    behaviors = rng.normal(size=(1, 7, 4)).astype("float32")
-    mask = np.array([[True] * 5 + [False] * 2])
-    repeated = layer(targets, np.repeat(behaviors, 9, axis=0), np.repeat(mask, 9, axis=0))
-    np.testing.assert_allclose(layer.score(targets, behaviors, mask), repeated, rtol=1e-4, atol=1e-4)
-
-
-def test_weights_worked_out_by_hand():
-    # One hidden unit, dim 1, kernel [1, 2, 3, 4], bias 0, output weight 1: for q = 2 and k = 1 the hidden unit is
-    # 2*1 + 1*2 + (2-1)*3 + (2*1)*4 = 15, so the interest is 15 * 1; for k = -1 it is 2 - 2 + 9 - 8 = 1, so -1.
+def test_by_hand() -> None:
+    # One dimension, one unit, kernel (1, 2, 3, 4), bias 0.5; the weight is 2 * hidden - 1. Target q = 2.
+    # k = 1:  hidden = 2 + 2 + 3 * (2 - 1) + 4 * 2 + 0.5 = 15.5, weight 30
+    # k = -1: hidden = 2 - 2 + 3 * (2 + 1) - 4 * 2 + 0.5 =  1.5, weight  2
+    # k = -3: hidden = 2 - 6 + 3 * (2 + 3) - 4 * 6 + 0.5 < 0,    weight -1
+    # k = 9 is padding.  30 * 1 + 2 * -1 + -1 * -3 = 31
     layer = TargetAttention((1,))
-    layer.build((None, 1), (None, None, 1), (None, None))
-    layer.set_weights([np.array([[1.0], [2], [3], [4]]), np.zeros(1), np.ones((1, 1)), np.zeros(1)])
-    target, behaviors = np.array([[2.0]], "float32"), np.array([[[1.0], [-1.0], [5.0]]], "float32")
-    assert float(layer(target, behaviors, np.array([[True, False, False]]))[0, 0]) == pytest.approx(15)
-    assert float(layer(target, behaviors, np.array([[True, True, False]]))[0, 0]) == pytest.approx(14)
+    behaviors = np.array([[[1], [-1], [-3], [9]]], np.float32)
+    mask = np.array([[True, True, True, False]])
+    layer(np.array([[2.0]], np.float32), behaviors, mask)
+    layer.set_weights([np.array([[1], [2], [3], [4]]), np.array([0.5]), np.array([[2]]), np.array([-1])])
+    np.testing.assert_allclose(layer(np.array([[2.0]], np.float32), behaviors, mask), [[31]])
 
 
-def test_no_layer_is_an_error():
+@pytest.mark.parametrize("policy, atol", [("float32", 1e-5), ("mixed_bfloat16", 0.05)])
+def test_score_equals_call_with_the_user_repeated(policy: str, atol: float) -> None:
+    rng = np.random.default_rng(0)
+    targets = rng.normal(size=(7, 6)).astype(np.float32)
+    behaviors = rng.normal(size=(1, 5, 6)).astype(np.float32)
+    mask = np.array([[True, True, True, False, False]])
+    layer = TargetAttention((8,), dtype=policy)
+    expected = layer(targets, behaviors.repeat(7, 0), mask.repeat(7, 0))
+    scored = layer.score(
+        *(np.asarray(array).astype(expected.dtype.as_numpy_dtype) for array in (targets, behaviors)), mask
+    )
+    assert scored.dtype == expected.dtype
+    np.testing.assert_allclose(np.array(scored, np.float32), np.array(expected, np.float32), atol=atol)
+
+
+def test_no_behaviors_give_zero() -> None:
+    layer = TargetAttention((8,))
+    target = np.ones((2, 6), np.float32)
+    np.testing.assert_array_equal(layer(target, np.ones((2, 5, 6), np.float32), np.zeros((2, 5), bool)), np.zeros((2, 6)))
+    empty = layer.score(target, np.ones((1, 0, 6), np.float32), np.zeros((1, 0), bool))
+    np.testing.assert_array_equal(empty, np.zeros((2, 6)))
+
+
+def test_no_hidden_layer_is_refused() -> None:
     with pytest.raises(ValueError, match="attention_units"):
         TargetAttention(())
