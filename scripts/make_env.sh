@@ -96,9 +96,13 @@ check_host() {
   [ "$free_gib" -ge "$NEEDED_GIB" ] || die "$NEEDED_GIB GiB of free disk needed, $free_gib GiB here"
 }
 
+is_fresh() { [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$1" ]; }
+
+# Without a wish, whatever Python a fresh environment has is right.
+if [ -z "${PYTHON:-}" ] && is_fresh "$(fingerprint "$(python_version "$VENV/bin/python")")"; then exit 0; fi
 python=$(find_python)
 wanted=$(fingerprint "$(python_version "$python")")
-if [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$wanted" ]; then exit 0; fi
+if is_fresh "$wanted"; then exit 0; fi
 
 check_host
 say "making $VENV with Python $(python_version "$python") (a minute or two)"

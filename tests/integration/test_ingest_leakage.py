@@ -18,7 +18,7 @@ EVAL_END = BASE + 15 * MINUTE
 LOG_END = BASE + 20 * MINUTE
 
 FEW = settings(
-    max_examples=5,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),

@@ -118,7 +118,7 @@ def test_equals_brute_force(logs: dict[str, Files], rows_per_file: int) -> None:
     assert_time_order(found)
 
 
-@settings(FEW, max_examples=8)
+@settings(FEW, max_examples=3)
 @given(logs=random_logs(), data=st.data())
 def test_shards_and_order_of_files_change_nothing(logs: dict[str, Files], data: st.DataObject) -> None:
     expect_or_reject(logs)
