@@ -3,7 +3,7 @@
     adlens import movielens --input DIR --posters DIR/posters --query-posters DIR/posters_alt --out LOGS
     adlens run --logs LOGS --root ROOT --preset movielens
     python3.11 -m venv FUXICTR && FUXICTR/bin/pip install torch==2.13.0 fuxictr==2.3.10
-    .venv/bin/python -m benchmarks.din_movielens --root ROOT --fuxictr-python FUXICTR/bin/python
+    .venv/bin/python benchmarks/din_movielens.py --root ROOT --fuxictr-python FUXICTR/bin/python
 
 Both models see the pipeline's own examples of ROOT, transformed by its own graph: the splits by time, the ids
 of user, item, category and shop, and 50 behaviors. Both have embeddings of 16, the same batches and one epoch,
@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import models  # noqa: F401  isort: skip  chooses the Keras before TensorFlow is imported
 import tensorflow as tf  # isort: skip

@@ -71,6 +71,5 @@ def print_check(counts: dict[str, Any], console: Console) -> None:
     for log, reasons in counts["reject_files"].items():
         for reason, files in reasons.items():
             worst = max(files, key=lambda file: files[file])
-            console.print(
-                f"{log}: {reason} {sum(files.values()):,}, of these {files[worst]:,} in {worst}", markup=False
-            )
+            line = f"{log}: {reason} {sum(files.values()):,}, of these {files[worst]:,} in {worst}"
+            console.print(line, markup=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """The configuration of a run: one frozen dataclass a stage, checked when made."""
 
 import dataclasses
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,6 +67,19 @@ class RunConfig:
     evaluator: EvaluatorConfig = field(default_factory=EvaluatorConfig)
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-3 as a number, as YAML 1.2 does, and leaves times as the texts that the configuration wants."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    letter: [resolver for resolver in resolvers if resolver[0] != "tag:yaml.org,2002:timestamp"]
+    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
 def override(config: RunConfig, values: dict[str, Any]) -> RunConfig:
     """Replaces values of a configuration by those of a nested mapping, as a YAML file has them."""
     return from_values(RunConfig, _merge(dataclasses.asdict(config), values))
@@ -75,7 +89,7 @@ def read_yaml(path: str) -> dict[str, Any]:
     """Reads a YAML file of configuration values. Raises InputError where it is none."""
     try:
         with open(path, encoding="utf-8") as stream:
-            values = yaml.safe_load(stream)
+            values = yaml.load(stream, _Loader)
     except OSError as error:
         raise InputError(f"config {path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -93,7 +107,7 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
         if not equals or not path:
             raise InputError(f"--set expects key=value, got {setting!r}")
         try:
-            value = yaml.safe_load(text)
+            value = yaml.load(text, _Loader)
         except yaml.YAMLError as error:
             raise InputError(f"--set {path}: {text!r} is no YAML value") from error
         nested: Any = value if value is not None else ""

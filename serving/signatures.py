@@ -27,9 +27,9 @@ def save_ctr_model(
     - `serving_default`: `examples`, string `[batch]`, serialized tf.Examples of raw columns; the label may be
       missing. Gives `[batch]`.
     - `score_candidates`: raw columns of one user and many candidates: the features of the user's side `[1]`,
-      `behavior_item_id`, `behavior_category_id` and `behavior_shop_id` string `[1, behaviors]` (most recent last;
-      of more than `max_behaviors` the last ones count), the features of the item's side `[candidates]`. An empty
-      string and a NaN stand for a missing value. Gives `[candidates]`.
+      `behavior_item_id`, `behavior_category_id` and `behavior_shop_id` string `[1, behaviors]` (most recent
+      last; of more than `max_behaviors` the last ones count), the features of the item's side `[candidates]`.
+      An empty string and a NaN stand for a missing value. Gives `[candidates]`.
 
     Args:
         model: the trained model.
@@ -45,7 +45,7 @@ def save_ctr_model(
 
 
 class _CtrModule(tf.Module):
-    """Holds what the exported functions use: the model's variables (its optimizer's are left out) and the transform."""
+    """Holds what the exported functions use: the transform, and the model's variables without its optimizer's."""
 
     def __init__(
         self,

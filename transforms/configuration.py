@@ -36,14 +36,22 @@ def from_values(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
     if not isinstance(values, Mapping):
         raise InputError(f"{where or 'config'} must be a mapping of keys to values, got {values!r}")
     hints = typing.get_type_hints(cls)
-    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    known = [field.name for field in fields]
     read = {}
     for key, value in values.items():
         path = f"{where}.{key}" if where else str(key)
         if key not in known:
             raise InputError(f"unknown key {path}{_nearest(str(key), known)}")
         read[key] = _convert(hints[key], value, path)
+    missing = [field.name for field in fields if _is_required(field) and field.name not in read]
+    if missing:
+        raise InputError(f"{where or 'config'} needs {', '.join(missing)}, got {dict(values)!r}")
     return cls(**read)
+
+
+def _is_required(field: dataclasses.Field) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _nearest(key: str, known: list[str]) -> str:

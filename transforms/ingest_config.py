@@ -54,8 +54,10 @@ class IngestConfig:
             raise InputError("ingest.train_fraction and ingest.eval_fraction must leave something to test on")
         if not 0 <= self.max_reject_fraction <= 1:
             raise InputError(f"ingest.max_reject_fraction must lie in [0, 1], got {self.max_reject_fraction}")
-        if self.attribution_hours <= 0:
-            raise InputError(f"ingest.attribution_hours must be positive, got {self.attribution_hours}")
+        if not 0 < self.attribution_hours < float("inf"):
+            raise InputError(
+                f"ingest.attribution_hours must be positive and finite, got {self.attribution_hours}"
+            )
         if bool(self.train_end) != bool(self.eval_end):
             raise InputError("ingest.train_end and ingest.eval_end are given together or not at all")
         for name in ("train_end", "eval_end", "log_start", "log_end"):
@@ -63,6 +65,8 @@ class IngestConfig:
                 parse_time(f"ingest.{name}", getattr(self, name))
         if self.train_end and self.microseconds("train_end") >= self.microseconds("eval_end"):
             raise InputError("ingest.train_end must come before ingest.eval_end")
+        if self.log_end and self.microseconds("log_start") >= self.microseconds("log_end"):
+            raise InputError("ingest.log_start must come before ingest.log_end")
         names = [feature.name for feature in self.features]
         if len(set(names)) != len(names):
             raise InputError(f"ingest.features names a column twice: {', '.join(names)}")

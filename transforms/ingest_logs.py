@@ -1,7 +1,7 @@
 """From the four logs to examples, query pairs, catalog, item stats and rejects."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -22,6 +22,7 @@ from transforms.write_examples import WriteExamples
 from transforms.write_parquet import WriteParquet
 
 _REJECT_SHARDS = 8
+_REJECT_BYTES = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,9 @@ class IngestLogs(beam.PTransform):
             rejects
             | "ShardRejects" >> beam.Map(_shard_rejects)
             | "GroupRejects" >> beam.GroupByKey()
-            | "JoinRejects" >> beam.Map(_join_rejects, paths)
+            | "JoinRejects" >> beam.FlatMap(_join_rejects, paths)
             | "WriteRejects"
-            >> WriteParquet(self.outputs.rejects, lambda key: "{}/rejects-{:05d}".format(*key))
+            >> WriteParquet(self.outputs.rejects, lambda key: "{}/rejects-{:05d}-{:05d}".format(*key))
         )
 
 
@@ -148,10 +149,23 @@ def _shard_rejects(element: tuple[str, pa.RecordBatch]) -> tuple[tuple[str, int]
 
 def _join_rejects(
     element: tuple[tuple[str, int], Iterable[bytes]], paths: dict[str, list[str]]
-) -> tuple[tuple[str, int], pa.RecordBatch]:
-    """Joins a shard's rejects; each row stays whole, with its reason, file and row."""
-    key, packed = element
-    rows = concat(map(unpack, packed)).sort_by([(FILE, "ascending"), (ROW, "ascending")])
-    files = pa.array(paths[key[0]]).take(rows.column(FILE))
-    whole = rows.drop_columns([FILE, ROW])
-    return key, whole.append_column("file", files).append_column("row", rows.column(ROW))
+) -> Iterator[tuple[tuple[str, int, int], pa.RecordBatch]]:
+    """Joins a shard's rejects to a few batches; each row stays whole, with its reason, file and row."""
+    (log, shard), packed = element
+    for part, some in enumerate(_parts(map(unpack, packed))):
+        rows = concat(some).sort_by([(FILE, "ascending"), (ROW, "ascending")])
+        files = pa.array(paths[log]).take(rows.column(FILE))
+        whole = rows.drop_columns([FILE, ROW])
+        yield (log, shard, part), whole.append_column("file", files).append_column("row", rows.column(ROW))
+
+
+def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """Parts batches so that each part can be joined: gigantic pictures are rejects too."""
+    part: list[pa.RecordBatch] = []
+    for batch in batches:
+        if part and sum(held.nbytes for held in part) + batch.nbytes > _REJECT_BYTES:
+            yield part
+            part = []
+        part.append(batch)
+    if part:
+        yield part

@@ -71,6 +71,8 @@ class _ReadRowGroup(beam.DoFn):
                     self.rows_per_batch, row_groups=[group], columns=self.schema.names
                 )
                 for batch in batches:
+                    # What a damaged page decodes to may look like text and be none.
+                    batch.validate(full=True)
                     yield _conform(batch, self.schema, file_index, first_row)
                     first_row += batch.num_rows
         except (pa.ArrowException, OSError, BeamIOError) as error:

@@ -7,6 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transforms.input_error import InputError
+
 # Less to move and to keep, in no more time: ids and places repeat.
 _SHUFFLED = pa.ipc.IpcWriteOptions(compression="lz4")
 
@@ -26,9 +28,18 @@ def unpack(packed: bytes) -> pa.RecordBatch:
 
 
 def concat(batches: Iterable[pa.RecordBatch], schema: pa.Schema | None = None) -> pa.RecordBatch:
-    """Joins batches of one schema into one; without any, an empty batch of `schema`."""
+    """Joins batches of one schema into one; without any, an empty batch of `schema`.
+
+    Raises:
+        InputError: a column has more than the two gigabytes of text or pictures that one batch can hold.
+    """
     table = pa.Table.from_batches(list(batches), schema=schema).combine_chunks()
-    return table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], schema=table.schema)
+    joined = table.to_batches()
+    if len(joined) > 1:
+        raise InputError(
+            f"a shard has {table.nbytes:,} bytes of text and pictures, and at most 2 GB fit; lower ingest.rows_per_file"
+        )
+    return joined[0] if joined else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
 def stable_hash(values: pa.Array) -> np.ndarray:

@@ -17,7 +17,7 @@ from transforms.time_splits import TimeSplits
 GROUP = "item_frequency_group"
 
 _ITEM_COLUMNS = ("item_id", "category_id", "shop_id")
-_ROWS_PER_ENCODING = 4_096
+_ROWS_PER_ENCODING = 1_024
 
 
 class WriteExamples(beam.PTransform):

@@ -16,8 +16,8 @@ def read_examples(
 ) -> tf.data.Dataset:
     """Reads tf.Examples in the order in which they were written.
 
-    Files follow each other in the order of their names and rows in the order of their files, so that one pass is a
-    pass through time and the same every time. Examples are parsed, and transformed, a batch at a time.
+    Files follow each other in the order of their names and rows in the order of their files, so that one pass
+    is a pass through time and the same every time. Examples are parsed, and transformed, a batch at a time.
 
     Args:
         file_patterns: one or more patterns of TFRecord files; those that end in `.gz` are gzipped.

@@ -30,12 +30,12 @@ class CtrModel(keras.Model):
 
     Args:
         features: all features of the model; `user_id`, `item_id`, `category_id` and `shop_id` are among them.
-        table_sizes: rows of the table of every "id" and "bucketized" feature, by its name; row 0 is "missing".
+        table_sizes: rows of the table of every "id" and "bucketized" feature by its name; row 0: missing.
         config: sizes and seed. The seed becomes Keras's global one, from which the initial values are drawn.
     Call arguments:
-        inputs: transformed features by name: `<feature>_xf` int64 `[batch]` (ids, buckets) or float32 `[batch]`
-            (numeric), and `behavior_<feature>_xf` int64 `[batch, length]` for item, category and shop, 0 where
-            padded.
+        inputs: transformed features by name: `<feature>_xf` int64 `[batch]` (ids, buckets) or float32
+            `[batch]` (numeric), and `behavior_<feature>_xf` int64 `[batch, length]` for item, category and
+            shop, 0 where padded.
     Returns:
         float32 `[batch]`, logits of the click.
     Raises:

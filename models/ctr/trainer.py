@@ -29,9 +29,9 @@ def train(
         config: learning rates and epochs.
         eval_dataset: batches of the same kind, to measure the trained model on.
     Returns:
-        {"examples", "seconds", "curve": [{"step", "examples", "loss", "seconds"}, …]}, and where there is an eval
-        data set "eval": {"auc", "logloss"}, each None where it is undefined. A point's loss is the mean since the
-        point before.
+        {"examples", "seconds", "curve": [{"step", "examples", "loss", "seconds"}, …]}, and where there is an
+        eval data set "eval": {"auc", "logloss"}, each None where it is undefined. A point's loss is the mean
+        since the point before.
     Raises:
         InputError: if the loss is not finite.
     """

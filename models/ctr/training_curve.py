@@ -16,8 +16,8 @@ class TrainingCurve(keras.callbacks.Callback):
         every_steps: int > 0. Steps between two points of the curve.
         show_seconds: seconds between two lines of progress.
     Attributes:
-        points: [{"step", "examples", "loss", "seconds"}, …]; a point's loss is the mean over the examples since the
-            point before, and its seconds run from the beginning of the training.
+        points: [{"step", "examples", "loss", "seconds"}, …]; a point's loss is the mean over the examples
+            since the point before, and its seconds run from the beginning of the training.
     Raises:
         InputError: at the first step whose loss is not finite.
     """

@@ -10,13 +10,13 @@ import tensorflow as tf
 class IdEmbedding(keras.layers.Layer):
     """An embedding table that is only ever gathered from, never read whole.
 
-    `keras.layers.Embedding` reads its variable before it gathers. Once rows of that variable have been updated in
-    place, TensorFlow copies the whole table at each such read, so that a step costs time in proportion to the
-    number of rows. Here rows are gathered straight from the variable, and the gradient is a `tf.IndexedSlices`
-    that `RowwiseAdagrad` applies to the touched rows alone.
+    `keras.layers.Embedding` reads its variable before it gathers. Once rows of that variable have been
+    updated in place, TensorFlow copies the whole table at each such read, so that a step costs time in
+    proportion to the number of rows. Here rows are gathered straight from the variable, and the gradient is a
+    `tf.IndexedSlices` that `RowwiseAdagrad` applies to the touched rows alone.
 
-    Row 0 stands for a missing id. It is a row like any other (a missing shop may mean something); for sequences
-    `compute_mask` says which positions are padding.
+    Row 0 stands for a missing id. It is a row like any other (a missing shop may mean something); for
+    sequences `compute_mask` says which positions are padding.
 
     Args:
         rows: int > 0. Number of ids, the missing one included.

@@ -13,7 +13,7 @@ class TargetAttention(keras.layers.Layer):
     """Sums a user's behaviors, each weighted by how it relates to the target item.
 
     The weight of behavior k for target q is an MLP over [q, k, q - k, q * k]; as in DIN the weights are not
-    normalized by a softmax, so that many matching behaviors count for more than one. Padded behaviors weigh 0.
+    normalized by a softmax, so that many matching behaviors count for more than one. Padded ones weigh 0.
 
     The MLP's first layer is not computed over that concatenation. With its kernel cut in four, W1 to W4,
 

@@ -13,18 +13,19 @@ LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedul
 class RowwiseAdagrad(keras.optimizers.Optimizer):
     """Trains ID tables by the rows that a batch touches, and the dense variables with Adam.
 
-    The cost of a step does not depend on the number of rows: nothing here reads, scales, averages or decays a whole
-    table. The gradients of a row that stands several times in a batch are summed first, so the result is that of
-    dense Adagrad on the batch's gradient (a row that is not touched has gradient zero, which Adagrad leaves as it
-    is; Adam would not, which is why tables get Adagrad).
+    The cost of a step does not depend on the number of rows: nothing here reads, scales, averages or decays a
+    whole table. The gradients of a row that stands several times in a batch are summed first, so the result
+    is that of dense Adagrad on the batch's gradient (a row that is not touched has gradient zero, which
+    Adagrad leaves as it is; Adam would not, which is why tables get Adagrad).
 
-    Tables are the variables marked `rowwise` (`IdEmbedding` marks its own). Keras's weight decay, moving averages,
-    gradient accumulation and clipping by value are not offered, since each of them reads whole tables.
+    Tables are the variables marked `rowwise` (`IdEmbedding` marks its own). Keras's weight decay, moving
+    averages, gradient accumulation and clipping by value are not offered, since each of them reads whole
+    tables.
 
     Args:
         learning_rate: float or schedule. Adam's, for the dense variables.
         table_learning_rate: float or schedule. Adagrad's, for the tables.
-        initial_accumulator_value: float > 0. Where Adagrad's sums of squares begin, so that none is ever zero.
+        initial_accumulator_value: float > 0. Where Adagrad's sums of squares begin; none is ever zero.
         beta_1: float. Adam's decay of the first moment.
         beta_2: float. Adam's decay of the second moment.
         epsilon: float > 0. Added to Adam's denominator.
@@ -82,8 +83,8 @@ class RowwiseAdagrad(keras.optimizers.Optimizer):
                 f"the gradient of table {table.name} must be tf.IndexedSlices, got {type(gradient)}"
             )
         rows, values = _sum_duplicates(gradient)
-        # Gather, compute, scatter: on CPU three to four times faster than ResourceSparseApplyAdagradV2, which waits
-        # for memory at each row, where the gather fetches rows ahead and the scatter copies them.
+        # Gather, compute, scatter: on CPU three to four times faster than ResourceSparseApplyAdagradV2, which
+        # waits for memory at each row, where the gather fetches rows ahead and the scatter copies them.
         sums = _gather(accumulator, rows) + tf.square(values)
         learning_rate = tf.cast(self._current_table_learning_rate(), values.dtype)
         updated = _gather(table, rows) - learning_rate * values * tf.math.rsqrt(sums)
@@ -111,7 +112,7 @@ class RowwiseAdagrad(keras.optimizers.Optimizer):
             beta1=beta_1,
             beta2=beta_2,
             epsilon=tf.constant(self.epsilon, dtype),
-            grad=tf.convert_to_tensor(gradient),
+            grad=tf.cast(tf.convert_to_tensor(gradient), dtype),
         )
 
     def _current_table_learning_rate(self) -> float | tf.Tensor:
@@ -122,7 +123,7 @@ class RowwiseAdagrad(keras.optimizers.Optimizer):
     def _clip_gradients(self, grads: list) -> list:
         if self.global_clipnorm is None:
             return grads
-        # The norm is that of the summed rows: duplicates in tf.IndexedSlices must be added up before squaring.
+        # The norm is that of the summed rows: duplicates have to be added up before they are squared.
         summed = [
             tf.IndexedSlices(*reversed(_sum_duplicates(grad)), dense_shape=grad.dense_shape)
             if isinstance(grad, tf.IndexedSlices)
@@ -153,8 +154,8 @@ class RowwiseAdagrad(keras.optimizers.Optimizer):
 def _sum_duplicates(gradient: tf.IndexedSlices) -> tuple[tf.Tensor, tf.Tensor]:
     """The distinct rows `[rows]` of a table's gradient, and their summed values `[rows, dim]`.
 
-    The sum is the product of a sparse matrix, one 1 in the column of each slice, with the slices: on CPU three times
-    as fast as `tf.math.unsorted_segment_sum`.
+    The sum is the product of a sparse matrix, one 1 in the column of each slice, with the slices: on CPU
+    three times as fast as `tf.math.unsorted_segment_sum`.
     """
     rows, positions = tf.unique(tf.reshape(gradient.indices, [-1]), out_idx=tf.int64)
     count = tf.size(positions, out_type=tf.int64)

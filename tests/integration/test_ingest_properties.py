@@ -24,7 +24,7 @@ FEATURES = (
 # A run of Beam takes about a second, which rules out shrinking by thousands of runs.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 FEW = settings(
-    max_examples=16,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     phases=PHASES,

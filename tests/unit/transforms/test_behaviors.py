@@ -1,15 +1,23 @@
+import itertools
+
 import numpy as np
 
 from transforms.behaviors import last_behaviors
 
 
 def as_lists(offsets: np.ndarray, items: np.ndarray) -> list[list[int]]:
-    return [list(items[start:end]) for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [list(items[start:end]) for start, end in itertools.pairwise(offsets)]
 
 
 def find(events: list[tuple[int, int, int]], rows: list[tuple[int, int]], most: int) -> list[list[int]]:
-    columns = tuple(np.array(column, dtype=np.int64) for column in (zip(*events, strict=True) if events else ([],) * 3))
-    return as_lists(*last_behaviors(columns, tuple(np.array(column, np.int64) for column in zip(*rows, strict=True)), most))
+    columns = tuple(
+        np.array(column, dtype=np.int64) for column in (zip(*events, strict=True) if events else ([],) * 3)
+    )
+    return as_lists(
+        *last_behaviors(
+            columns, tuple(np.array(column, np.int64) for column in zip(*rows, strict=True)), most
+        )
+    )
 
 
 def test_keeps_the_last_events_strictly_before_the_row() -> None:

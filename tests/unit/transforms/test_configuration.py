@@ -27,7 +27,14 @@ class Outer:
 def test_values_take_the_place_of_defaults() -> None:
     made = from_values(
         Outer,
-        {"inner": {"size": 3}, "parts": [{"name": "a"}, {}], "widths": [4], "rate": 2, "limit": 1, "is_on": True},
+        {
+            "inner": {"size": 3},
+            "parts": [{"name": "a"}, {}],
+            "widths": [4],
+            "rate": 2,
+            "limit": 1,
+            "is_on": True,
+        },
     )
     assert made == Outer(Inner(3), (Inner(1, "a"), Inner()), (4,), 2.0, 1.0, True)
     assert isinstance(made.rate, float)
@@ -85,7 +92,10 @@ def test_a_feature_without_a_name() -> None:
         ({"train_end": "2024-01-01"}, "given together"),
         ({"train_end": "2024-01-02", "eval_end": "2024-01-01"}, "must come before"),
         ({"log_start": "yesterday"}, "ingest.log_start must be an ISO time"),
-        ({"log_start": "2024-01-02", "log_end": "2024-01-01"}, "ingest.log_start must come before ingest.log_end"),
+        (
+            {"log_start": "2024-01-02", "log_end": "2024-01-01"},
+            "ingest.log_start must come before ingest.log_end",
+        ),
         ({"features": (Feature("a"), Feature("a", side="item"))}, "names a column twice"),
     ],
 )

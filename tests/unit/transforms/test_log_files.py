@@ -33,7 +33,10 @@ def test_files_come_by_path_with_the_rows_of_their_row_groups(tmp_path: Path) ->
     nested.mkdir()
     (tmp_path / "purchases" / "part-001.parquet").rename(nested / "part.parquet")
     files = find_log_files(str(tmp_path), PURCHASES)
-    assert [(Path(file.path).name, file.rows) for file in files] == [("part.parquet", (1,)), ("part-000.parquet", (3, 2))]
+    assert [(Path(file.path).name, file.rows) for file in files] == [
+        ("part.parquet", (1,)),
+        ("part-000.parquet", (3, 2)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -54,9 +57,17 @@ def test_other_widths_and_units_are_read(tmp_path: Path, name: str, column: pa.A
     ("name", "column", "words"),
     [
         ("user_id", pa.array([7]), ["column user_id must be string, got int64"]),
-        ("timestamp", pa.array(["2024-01-01"]), ["column timestamp must be timestamp[us, tz=UTC], got string"]),
+        (
+            "timestamp",
+            pa.array(["2024-01-01"]),
+            ["column timestamp must be timestamp[us, tz=UTC], got string"],
+        ),
         ("timestamp", pa.array([BASE], pa.timestamp("us")), ["timestamp[us, tz=UTC], got timestamp[us]"]),
-        ("timestamp", pa.array([BASE], pa.timestamp("us", tz="Asia/Shanghai")), ["got timestamp[us, tz=Asia/Shanghai]"]),
+        (
+            "timestamp",
+            pa.array([BASE], pa.timestamp("us", tz="Asia/Shanghai")),
+            ["got timestamp[us, tz=Asia/Shanghai]"],
+        ),
     ],
 )
 def test_wrong_types(tmp_path: Path, name: str, column: pa.Array, words: list[str]) -> None:
@@ -88,7 +99,9 @@ def test_truncated(tmp_path: Path, keep: float) -> None:
 
 def test_a_feature_without_its_column(tmp_path: Path) -> None:
     write_log(tmp_path, "impressions", [[[{"impression_id": "m"}]]])
-    with pytest.raises(InputError, match=r"no column gender \(named in ingest.features\); it has impression_id"):
+    with pytest.raises(
+        InputError, match=r"no column gender \(named in ingest.features\); it has impression_id"
+    ):
         find_log_files(str(tmp_path), IMPRESSIONS, [Feature("gender")])
 
 

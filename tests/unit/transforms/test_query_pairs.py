@@ -59,7 +59,10 @@ def test_the_window_includes_its_last_moment() -> None:
 
 def test_many_purchases_at_once_equal_one_by_one() -> None:
     generator = np.random.default_rng(5)
-    bought = [purchase(str(generator.choice(["ann", "bob", "cem"])), int(time)) for time in generator.integers(0, 400, 50)]
+    bought = [
+        purchase(str(generator.choice(["ann", "bob", "cem"])), int(time))
+        for time in generator.integers(0, 400, 50)
+    ]
     searches = batch("searches", SEARCHES)
     together = attribute(batch("purchases", bought), searches, 60)
     assert together.tolist() == [int(attribute(batch("purchases", [row]), searches, 60)[0]) for row in bought]

@@ -23,7 +23,9 @@ def test_ends_are_the_first_minutes_with_the_shares_before_them() -> None:
     # The share is first reached before minute 4, the next minute in which anything happened.
     assert splits.train_end == BASE + 4 * MINUTE
     assert splits.eval_end == BASE + 5 * MINUTE
-    moments = np.array([0, 3 * MINUTE + 59 * SECOND, 4 * MINUTE - 1, 4 * MINUTE, 5 * MINUTE - 1, 5 * MINUTE]) + BASE
+    moments = (
+        np.array([0, 3 * MINUTE + 59 * SECOND, 4 * MINUTE - 1, 4 * MINUTE, 5 * MINUTE - 1, 5 * MINUTE]) + BASE
+    )
     assert splits.split_of(moments).tolist() == [0, 0, 0, 1, 1, 2]
 
 

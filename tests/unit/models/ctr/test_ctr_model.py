@@ -1,106 +1,130 @@
-"""The click model: `score` equals `call`, padding is ignored, save and load, config."""
+"""The ID-based click-through-rate model."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from models.ctr.config import CtrConfig
 from models.ctr.model import CtrModel
-from transforms.feature import Feature, model_features
-from transforms.input_error import InputError
+from transforms.feature import ID_FEATURES, Feature
 
-FEATURES = model_features(
-    (Feature("city"), Feature("bid", kind="numeric"), Feature("price", kind="bucketized", side="item"))
-)
-SIZES = {"user_id": 9, "item_id": 20, "category_id": 5, "shop_id": 6, "city": 4, "price": 11}
-CONFIG = CtrConfig(embedding_dim=4, attention_units=(6,), mlp_units=(8, 5))
+SIZES = {"user_id": 3, "item_id": 3, "category_id": 3, "shop_id": 3}
+BEHAVIORS = tuple(f"behavior_{name}_xf" for name in ("item_id", "category_id", "shop_id"))
+ITEM_SIDE = tuple(f"{name}_xf" for name in ("item_id", "category_id", "shop_id", "price", "brand"))
 
 
-def examples(batch: int, length: int = 7, seed: int = 0) -> dict[str, tf.Tensor]:
-    rng = np.random.default_rng(seed)
-    inputs = {f"{name}_xf": rng.integers(0, size, batch) for name, size in SIZES.items()}
-    inputs["bid_xf"] = rng.normal(size=batch).astype("float32")
-    lengths = rng.integers(0, length + 1, batch)
-    is_real = np.arange(length) < lengths[:, None]
-    for name in ("item_id", "category_id", "shop_id"):
-        inputs[f"behavior_{name}_xf"] = np.where(is_real, rng.integers(1, SIZES[name], (batch, length)), 0)
-    return {name: tf.constant(value) for name, value in inputs.items()}
+def _literal(model: CtrModel, inputs: dict[str, np.ndarray], row: int) -> float:
+    """One row's logit from the weights, written out as the papers do and without a batch."""
+    tables = {name: np.array(table.table.numpy(), np.float64) for name, table in model.tables.items()}
+
+    def embed(name: str) -> np.ndarray:
+        value = inputs[f"{name}_xf"][row]
+        return tables[name][value] if name in tables else np.array([value])
+
+    items = ("item_id", "category_id", "shop_id")
+    target = np.concatenate([embed(name) for name in items])
+    kernel, bias, *dense = model.attention.get_weights()
+    interest = np.zeros_like(target)
+    for position, item in enumerate(inputs["behavior_item_id_xf"][row]):
+        if item == 0:
+            continue
+        key = np.concatenate([tables[name][inputs[f"behavior_{name}_xf"][row, position]] for name in items])
+        hidden = np.maximum(np.concatenate([target, key, target - key, target * key]) @ kernel + bias, 0)
+        hidden = np.maximum(hidden @ dense[0] + dense[1], 0)
+        interest += (hidden @ dense[2] + dense[3]) * key
+    user = [embed(name) for name in ("user_id", "gender", "age", "hour")]
+    item_side = [embed(name) for name in (*items, "price", "brand")]
+    weights = [*model.first_dense.get_weights(), *model.mlp.get_weights()]
+    hidden = np.concatenate([*user, *item_side, interest])
+    for matrix, offset in zip(weights[0:-2:2], weights[1:-2:2], strict=True):
+        hidden = np.maximum(hidden @ matrix + offset, 0)
+    return float((hidden @ weights[-2] + weights[-1])[0])
 
 
-@pytest.fixture(scope="module")
-def model() -> CtrModel:
-    model = CtrModel(FEATURES, SIZES, CONFIG)
-    rng = np.random.default_rng(1)
-    # Weights large enough that every part of the model moves the logits.
-    model.set_weights([rng.normal(scale=0.5, size=weight.shape) for weight in model.get_weights()])
-    return model
+def test_logits_equal_the_literal_form(make_model: Callable, make_inputs: Callable) -> None:
+    model, inputs = make_model(randomize=True), make_inputs(12)
+    logits = model(inputs)
+    assert logits.shape == (12,)
+    np.testing.assert_allclose(
+        logits, [_literal(model, inputs, row) for row in range(12)], rtol=1e-4, atol=1e-4
+    )
 
 
-def test_score_equals_call_with_the_user_repeated(model):
-    inputs = examples(12)
-    user_side = [f"{feature.name}_xf" for feature in FEATURES if feature.side == "user"]
-    user_side += [name for name in inputs if name.startswith("behavior_")]
+@pytest.mark.parametrize("length", [0, 1, 6])
+def test_score_equals_call_with_the_user_repeated(
+    make_model: Callable, make_inputs: Callable, length: int
+) -> None:
+    model, inputs = make_model(randomize=True), make_inputs(9, length)
     for row in range(3):
-        user = {name: inputs[name][row : row + 1] for name in user_side}
-        repeated = inputs | {name: tf.repeat(value, 12, axis=0) for name, value in user.items()}
-        candidates = {name: value for name, value in inputs.items() if name not in user_side}
-        np.testing.assert_allclose(model.score(user, candidates), model(repeated), rtol=1e-4, atol=1e-5)
+        user = {name: values[row : row + 1] for name, values in inputs.items() if name not in ITEM_SIDE}
+        candidates = {name: inputs[name] for name in ITEM_SIDE}
+        repeated = {name: values.repeat(9, 0) for name, values in user.items()}
+        np.testing.assert_allclose(model.score(user, candidates), model(repeated | candidates), atol=1e-5)
 
 
-def test_more_padding_changes_nothing(model):
-    inputs = examples(8)
-    padded = {
-        name: tf.pad(value, [[0, 0], [0, 5]]) if name.startswith("behavior_") else value
-        for name, value in inputs.items()
-    }
-    np.testing.assert_allclose(model(padded), model(inputs), rtol=1e-5, atol=1e-6)
+def test_mixed_precision_scores_and_calls_alike(make_model: Callable, make_inputs: Callable) -> None:
+    config = CtrConfig(embedding_dim=4, attention_units=(6, 5), mlp_units=(8, 7), mixed_precision=True)
+    full, mixed, inputs = make_model(randomize=True), make_model(config, randomize=True), make_inputs(9)
+    assert {variable.dtype for variable in mixed.variables} - {"int64", "uint32"} == {"float32"}
+    logits = mixed(inputs)
+    assert logits.dtype == "float32"
+    np.testing.assert_allclose(logits, full(inputs), atol=0.1)
+    user = {name: values[:1] for name, values in inputs.items() if name not in ITEM_SIDE}
+    candidates = {name: inputs[name] for name in ITEM_SIDE}
+    repeated = {name: values.repeat(9, 0) for name, values in user.items()}
+    np.testing.assert_allclose(mixed.score(user, candidates), mixed(repeated | candidates), atol=0.1)
 
 
-@pytest.mark.parametrize("name", [*SIZES, "bid", "behavior_item_id", "behavior_category_id", "behavior_shop_id"])
-def test_every_input_matters(model, name):
-    inputs = examples(64)
-    key = f"{name}_xf"
-    changed = inputs | {key: inputs[key] + tf.ones_like(inputs[key])}
-    if name != "bid":
-        rows = SIZES[name.removeprefix("behavior_")]
-        changed[key] = tf.where(inputs[key] == 0, inputs[key], 1 + inputs[key] % (rows - 1))
-    assert np.abs(model(changed) - model(inputs)).max() > 1e-3
+def test_more_padding_changes_nothing(make_model: Callable, make_inputs: Callable) -> None:
+    model, inputs = make_model(randomize=True), make_inputs(8)
+    longer = inputs | {name: np.pad(inputs[name], ((0, 0), (0, 5))) for name in BEHAVIORS}
+    np.testing.assert_allclose(model(longer), model(inputs), atol=1e-6)
 
 
-def test_behaviors_share_the_tables_of_items(model):
-    names = sorted(weight.path for weight in model.weights if "table" in weight.path)
-    assert len(names) == len(SIZES)
+def test_behaviors_share_the_tables_of_the_item(make_model: Callable, make_inputs: Callable) -> None:
+    model, inputs = make_model(randomize=True), make_inputs(8)
+    only_in_behaviors = [
+        set(inputs["behavior_item_id_xf"][row].tolist()) - {0, *inputs["item_id_xf"]} for row in range(8)
+    ]
+    row = next(row for row in range(8) if only_in_behaviors[row])
+    before = model(inputs)[row]
+    table = model.tables["item_id"]
+    values = table.table.numpy()
+    values[only_in_behaviors[row].pop()] += 1
+    table.set_weights([values])
+    assert abs(float(model(inputs)[row] - before)) > 1e-4
 
 
-def test_save_and_load(model, tmp_path):
-    inputs = examples(5)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded(inputs), model(inputs))
-    assert loaded.get_config() == model.get_config()
+def test_saves_and_loads(make_model: Callable, make_inputs: Callable, tmp_path: Path) -> None:
+    model, inputs = make_model(randomize=True), make_inputs(8)
+    expected = model(inputs)
+    model.save(tmp_path / "ctr.keras")
+    loaded = keras.models.load_model(tmp_path / "ctr.keras")
+    assert (loaded.features, loaded.table_sizes, loaded.config) == (
+        model.features,
+        model.table_sizes,
+        model.config,
+    )
+    np.testing.assert_array_equal(loaded(inputs), expected)
 
 
-def test_equal_seeds_give_equal_models():
-    first, second = (CtrModel(FEATURES, SIZES, CONFIG) for _ in range(2))
-    for left, right in zip(first.get_weights(), second.get_weights(), strict=True):
-        np.testing.assert_array_equal(left, right)
-
-
-def test_a_table_without_a_size_is_an_error():
-    with pytest.raises(ValueError, match="city"):
-        CtrModel(FEATURES, {name: size for name, size in SIZES.items() if name != "city"}, CONFIG)
+def test_the_seed_fixes_the_initial_values(make_model: Callable) -> None:
+    first, again, other = (make_model(CtrConfig(seed=seed)).get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    "features, message",
     [
-        ({"batch_size": 0}, "ctr.batch_size"),
-        ({"learning_rate": 0.0}, "ctr.learning_rate"),
-        ({"mlp_units": ()}, "ctr.mlp_units"),
-        ({"global_clipnorm": -1.0}, "ctr.global_clipnorm"),
+        (ID_FEATURES[1:], "user_id must be a feature of the user's side"),
+        ((*ID_FEATURES[:3], Feature("shop_id", side="user")), "shop_id must be a feature of the item's side"),
+        ((*ID_FEATURES, Feature("city")), "the table of city"),
     ],
 )
-def test_bad_configuration_is_named(values, said):
-    with pytest.raises(InputError, match=said):
-        CtrConfig(**values)
+def test_features_that_do_not_fit_are_refused(features: tuple[Feature, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CtrModel(features, SIZES, CtrConfig())

@@ -1,82 +1,131 @@
-"""Training: it learns, in the order of the data, reproducibly, and stops at a loss that is not finite."""
+"""Training of the click-through-rate model."""
+
+import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from models.ctr.config import CtrConfig
-from models.ctr.dataset import read_examples
-from models.ctr.model import CtrModel
-from models.ctr.trainer import train
-from models.metrics.auc import auc
-from transforms.feature import ID_FEATURES
+from models.ctr.trainer import compile_for_training, predict, train
+from models.ctr.training_curve import TrainingCurve
 from transforms.input_error import InputError
 
-SIZES = {"user_id": 30, "item_id": 40, "category_id": 4, "shop_id": 4}
-CONFIG = CtrConfig(embedding_dim=4, attention_units=(8,), mlp_units=(16,), batch_size=64, learning_rate=0.01)
+SIZES = {"embedding_dim": 4, "attention_units": (6,), "mlp_units": (8,)}
 
 
-def clicks(rows: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Items of even number are always clicked, the others never."""
-    rng = np.random.default_rng(0)
-    features = {f"{name}_xf": rng.integers(1, size, rows) for name, size in SIZES.items()}
-    for name in ("item_id", "category_id", "shop_id"):
-        features[f"behavior_{name}_xf"] = rng.integers(0, SIZES[name], (rows, 5))
-    return features, (features["item_id_xf"] % 2 == 0).astype(np.float32)
+def _dataset(inputs: dict, labels: np.ndarray, batch_size: int) -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices((inputs, labels.astype(np.float32))).batch(batch_size)
 
 
-def batches(data, size: int = 64) -> tf.data.Dataset:
-    return tf.data.Dataset.from_tensor_slices(data).batch(size)
+def test_learns_what_ids_and_behaviors_tell(make_model: Callable, make_inputs: Callable) -> None:
+    # Whether a click happens is decided by the category and by whether it stands among the behaviors'.
+    config = CtrConfig(**SIZES, learning_rate=0.01, table_learning_rate=0.1, epochs=3)
+    inputs = make_inputs(6_000)
+    among = (inputs["behavior_category_id_xf"] == inputs["category_id_xf"][:, None]).any(1)
+    labels = among ^ (inputs["category_id_xf"] % 2 == 0)
+    test = make_inputs(2_000, seed=1)
+    test_among = (test["behavior_category_id_xf"] == test["category_id_xf"][:, None]).any(1)
+    test_labels = test_among ^ (test["category_id_xf"] % 2 == 0)
+    model = make_model(config)
+    history = train(model, _dataset(inputs, labels, 64), config, _dataset(test, test_labels, 64))
+    assert history["examples"] == 18_000
+    assert history["curve"][-1]["loss"] < 0.5 * history["curve"][0]["loss"]
+    assert history["eval"]["auc"] > 0.95
+    assert history["eval"]["logloss"] < 0.35
 
 
-def test_learns_what_only_ids_say():
-    features, labels = clicks(4096)
-    model = CtrModel(ID_FEATURES, SIZES, CONFIG)
-    history = train(model, batches((features, labels)), CONFIG, batches((features, labels)))
-    assert history["examples"] == 4096
-    assert history["curve"][-1]["loss"] < history["curve"][0]["loss"]
-    assert history["curve"][-1]["examples"] == 4096
-    scores = model.predict(features, verbose=0)
-    assert auc(labels, scores) > 0.95
-    assert history["eval"]["auc"] == pytest.approx(auc(labels, scores), abs=1e-6)
+def test_the_same_seed_gives_the_same_model(make_model: Callable, make_inputs: Callable) -> None:
+    config = CtrConfig(**SIZES)
+    inputs, labels = make_inputs(512), np.arange(512) % 3 == 0
+    runs = []
+    for _ in range(2):
+        model = make_model(config)
+        train(model, _dataset(inputs, labels, 64), config)
+        runs.append(model.get_weights())
+    assert all(np.array_equal(a, b) for a, b in zip(*runs, strict=True))
 
 
-def test_equal_seeds_give_equal_training():
-    def weights() -> list[np.ndarray]:
-        model = CtrModel(ID_FEATURES, SIZES, CONFIG)
-        train(model, batches(clicks(512)), CONFIG)
-        return model.get_weights()
-
-    for left, right in zip(weights(), weights(), strict=True):
-        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-7)
-
-
-def test_a_loss_that_is_not_finite_stops_with_an_error():
-    features, labels = clicks(256)
-    labels[200] = np.nan
-    with pytest.raises(InputError, match=r"finite.*step 4"):
-        train(CtrModel(ID_FEATURES, SIZES, CONFIG), batches((features, labels)), CONFIG)
+def test_mixed_precision_trains(make_model: Callable, make_inputs: Callable) -> None:
+    inputs = make_inputs(1_000)
+    labels = inputs["category_id_xf"] % 2 == 0
+    losses = []
+    for mixed_precision in (False, True):
+        config = CtrConfig(**SIZES, table_learning_rate=0.1, epochs=3, mixed_precision=mixed_precision)
+        model = make_model(config)
+        losses.append(train(model, _dataset(inputs, labels, 50), config)["curve"][-1]["loss"])
+    assert losses[1] == pytest.approx(losses[0], abs=0.05)
 
 
-def write_records(path, numbers) -> None:
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for number in numbers:
-            feature = {
-                "x": tf.train.Feature(int64_list=tf.train.Int64List(value=[number])),
-                "clicked": tf.train.Feature(int64_list=tf.train.Int64List(value=[number % 2])),
-            }
-            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+def test_a_step_never_reads_or_writes_a_whole_table(make_model: Callable, make_inputs: Callable) -> None:
+    config = CtrConfig(**SIZES)
+    model = make_model(config)
+    compile_for_training(model, config)
+    features, labels = make_inputs(8), np.ones(8, np.float32)
+    model.fit(_dataset(features, labels, 8), verbose=0)
+    graph = tf.function(model.train_step).get_concrete_function((features, labels)).graph
+    accumulators = [slots[0] for slots in model.optimizer._slots if len(slots) == 1]
+    tables = {id(v.value.handle) for v in (*(t.table for t in model.tables.values()), *accumulators)}
+    handles = {inner.name for outer, inner in graph.captures if id(outer) in tables}
+    users = {op.type for op in graph.get_operations() for tensor in op.inputs if tensor.name in handles}
+    assert len(handles) == 2 * len(model.tables)
+    assert users == {"ResourceGather", "ResourceScatterUpdate"}
 
 
-def test_examples_come_in_the_order_of_files_and_rows(tmp_path):
-    write_records(tmp_path / "examples-00001-of-00002", [5, 4, 9])
-    write_records(tmp_path / "examples-00000-of-00002", [7, 1])
-    spec = {name: tf.io.FixedLenFeature([], tf.int64) for name in ("x", "clicked")}
-    read = list(read_examples(str(tmp_path / "*"), spec, "clicked", 2))
-    assert [features["x"].numpy().tolist() for features, _ in read] == [[7, 1], [5, 4], [9]]
-    assert [label.numpy().tolist() for _, label in read] == [[1.0, 1.0], [1.0, 0.0], [1.0]]
+def test_loss_that_is_not_finite_names_the_step(make_model: Callable, make_inputs: Callable) -> None:
+    # Rows 20 and on make the third batch of ten.
+    config = CtrConfig(**SIZES)
+    inputs = make_inputs(50)
+    inputs["price_xf"][20] = math.inf
+    with pytest.raises(InputError, match="at step 3;"):
+        train(make_model(config), _dataset(inputs, np.ones(50), 10), config)
 
 
-def test_no_files_is_an_error(tmp_path):
-    with pytest.raises(InputError, match="no file"):
-        read_examples(str(tmp_path / "*"), {}, "clicked", 2)
+def test_eval_of_one_class_has_no_auc(make_model: Callable, make_inputs: Callable) -> None:
+    config = CtrConfig(**SIZES)
+    inputs, labels = make_inputs(20), np.zeros(20)
+    history = train(make_model(config), _dataset(inputs, labels, 10), config, _dataset(inputs, labels, 10))
+    assert history["eval"]["auc"] is None
+    assert history["eval"]["logloss"] > 0
+
+
+def test_predict_gives_probabilities_in_order(make_model: Callable, make_inputs: Callable) -> None:
+    model, inputs, labels = make_model(randomize=True), make_inputs(25), np.arange(25) % 2
+    seen, probabilities = predict(model, _dataset(inputs, labels, 10))
+    np.testing.assert_array_equal(seen, labels)
+    np.testing.assert_allclose(probabilities, 1 / (1 + np.exp(-np.array(model(inputs)))), rtol=1e-5)
+
+
+def test_curve_is_the_mean_loss_between_points(make_model: Callable, make_inputs: Callable) -> None:
+    # Learning rates of next to nothing leave the model as it is, so each batch's loss is known beforehand.
+    # Five batches of 10, 10, 10, 10 and 4, a point at every second and at the end: 20, 40 and 44 examples.
+    config = CtrConfig(**SIZES, learning_rate=1e-12, table_learning_rate=1e-12)
+    model, inputs = make_model(config, randomize=True), make_inputs(44)
+    labels = np.arange(44) % 2
+    probabilities = 1 / (1 + np.exp(-np.array(model(inputs), np.float64)))
+    losses = -np.log(np.where(labels == 1, probabilities, 1 - probabilities))
+    compile_for_training(model, config)
+    curve = TrainingCurve(every_steps=2)
+    model.fit(_dataset(inputs, labels, 10), epochs=2, verbose=0, shuffle=False, callbacks=[curve])
+    assert [point["step"] for point in curve.points] == [2, 4, 5, 6, 8, 10]
+    assert [point["examples"] for point in curve.points] == [20, 40, 44, 54, 74, 88]
+    means = [losses[0:20], losses[20:40], losses[40:44], losses[0:10], losses[10:30], losses[30:44]]
+    np.testing.assert_allclose(
+        [point["loss"] for point in curve.points], [m.mean() for m in means], rtol=1e-4
+    )
+    seconds = [point["seconds"] for point in curve.points]
+    assert seconds == sorted(seconds)
+
+
+def test_progress_goes_to_stderr(
+    make_model: Callable, make_inputs: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    config = CtrConfig(**SIZES)
+    model = make_model(config)
+    compile_for_training(model, config)
+    curve = TrainingCurve(every_steps=1, show_seconds=0.0)
+    model.fit(_dataset(make_inputs(20), np.ones(20), 10), verbose=0, callbacks=[curve])
+    captured = capsys.readouterr()
+    assert "step 2, 20 examples, loss" in captured.err
+    assert captured.out == ""

@@ -16,7 +16,8 @@ def test_mlp_has_no_activation_after_its_last_layer() -> None:
 
 
 def test_split_dense_is_one_layer_over_both_inputs() -> None:
-    # [1, 2 | 3] times the kernel (1, 10, 100) plus 1000 = 1 + 20 + 300 + 1000; a single first row meets all second.
+    # [1, 2 | 3] times the kernel (1, 10, 100) plus 1000 = 1 + 20 + 300 + 1000; a single first row meets all
+    # second.
     layer = SplitDense(1)
     first = np.array([[1, 2]], np.float32)
     second = np.array([[3], [4]], np.float32)

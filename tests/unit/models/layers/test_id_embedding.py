@@ -2,16 +2,18 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from models.layers.id_embedding import IdEmbedding  # before TensorFlow
-import tensorflow as tf  # isort: skip
+from models.layers.id_embedding import IdEmbedding
 
 
 def test_gathers_rows() -> None:
     layer = IdEmbedding(4, 2)
     layer.build()
     layer.set_weights([np.array([[0, 1], [10, 11], [20, 21], [30, 31]])])
-    np.testing.assert_array_equal(layer(np.array([[3, 0], [1, 3]])), [[[30, 31], [0, 1]], [[10, 11], [30, 31]]])
+    np.testing.assert_array_equal(
+        layer(np.array([[3, 0], [1, 3]])), [[[30, 31], [0, 1]], [[10, 11], [30, 31]]]
+    )
 
 
 def test_mask_is_false_at_row_0() -> None:

@@ -4,11 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
-
-import models  # noqa: F401  (chooses the Keras of the process before TensorFlow is imported)
-import keras  # isort: skip
 
 from models.layers.id_embedding import IdEmbedding
 from models.layers.mlp import Mlp
@@ -108,6 +106,8 @@ def test_padded_positions_do_not_change_real_ones(case: Case) -> None:
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(case: Case, policy: str) -> None:
     layer, mixed = case.make(), case.make(dtype=policy)
+    layer(*case.inputs)
+    _randomize(layer)
     expected = np.array(layer(*case.inputs))
     mixed(*case.inputs)
     mixed.set_weights(layer.get_weights())

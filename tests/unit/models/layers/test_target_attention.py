@@ -6,7 +6,9 @@ import pytest
 from models.layers.target_attention import TargetAttention
 
 
-def _literal(layer: TargetAttention, target: np.ndarray, behaviors: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _literal(
+    layer: TargetAttention, target: np.ndarray, behaviors: np.ndarray, mask: np.ndarray
+) -> np.ndarray:
     """The MLP over the concatenation [q, k, q - k, q * k] of each pair, one at a time."""
     kernel, bias, *dense = (np.array(weight, np.float64) for weight in layer.get_weights())
     outputs = []
@@ -66,7 +68,9 @@ def test_score_equals_call_with_the_user_repeated(policy: str, atol: float) -> N
 def test_no_behaviors_give_zero() -> None:
     layer = TargetAttention((8,))
     target = np.ones((2, 6), np.float32)
-    np.testing.assert_array_equal(layer(target, np.ones((2, 5, 6), np.float32), np.zeros((2, 5), bool)), np.zeros((2, 6)))
+    np.testing.assert_array_equal(
+        layer(target, np.ones((2, 5, 6), np.float32), np.zeros((2, 5), bool)), np.zeros((2, 6))
+    )
     empty = layer.score(target, np.ones((1, 0, 6), np.float32), np.zeros((1, 0), bool))
     np.testing.assert_array_equal(empty, np.zeros((2, 6)))
 
