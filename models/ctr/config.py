@@ -27,8 +27,8 @@ class CtrConfig:
     mlp_units: tuple[int, ...] = (128, 64)
     batch_size: int = 512
     epochs: int = 1
-    learning_rate: float = 0.003
-    table_learning_rate: float = 0.02
+    learning_rate: float = 0.001
+    table_learning_rate: float = 0.05
     global_clipnorm: float | None = None
     mixed_precision: bool = False
     seed: int = 0

@@ -21,7 +21,7 @@ class IdEmbedding(keras.layers.Layer):
     Args:
         rows: int > 0. Number of ids, the missing one included.
         embedding_dim: int > 0.
-        embeddings_initializer: initializer of the table.
+        embeddings_initializer: initializer of the table; normal with a deviation of 1e-4 by default.
     Call arguments:
         ids: integer tensor of any shape, values in [0, rows).
     Returns:
@@ -34,7 +34,7 @@ class IdEmbedding(keras.layers.Layer):
         self,
         rows: int,
         embedding_dim: int,
-        embeddings_initializer: str | dict | keras.initializers.Initializer = "uniform",
+        embeddings_initializer: str | dict | keras.initializers.Initializer | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -42,7 +42,11 @@ class IdEmbedding(keras.layers.Layer):
             raise ValueError(f"rows and embedding_dim must be at least 1, got {rows} and {embedding_dim}")
         self.rows = rows
         self.embedding_dim = embedding_dim
-        self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
+        # Rows that training never touches, those of unknown ids above all, keep what they start with:
+        # anything but nearly nothing would be noise in each of their predictions.
+        self.embeddings_initializer = keras.initializers.get(
+            embeddings_initializer or keras.initializers.RandomNormal(stddev=1e-4)
+        )
         self.supports_masking = True
 
     def build(self, input_shape: object = None) -> None:
