@@ -6,14 +6,14 @@ One architecture, three trainers, each with what its library offers for large ta
 
 - adlens: `CtrModel` under plain Keras `fit`, rows of tables by `RowwiseAdagrad`.
 - keras: `keras.layers.Embedding` and DIN as its paper writes it, under plain `fit` with Adam.
-- torch: `torch.nn.Embedding(sparse=True)` and DIN as its paper writes it, SparseAdam for the tables and Adam for
-  the rest; only where torch is installed. torch_rearranged is the same with the attention's first layer split as
-  `TargetAttention` splits it, to tell what the rearranging gains from what the updates by rows do; the bar is
-  against the faster of the two.
+- torch: `torch.nn.Embedding(sparse=True)` and DIN as its paper writes it, SparseAdam for the tables and Adam
+  for the rest; only where torch is installed. torch_rearranged is the same with the attention's first layer
+  split as `TargetAttention` splits it, which tells what that gains from what updating by rows does; the bar
+  is against the faster of the two.
 
-Examples are generated in memory, ids uniform over their tables (the hardest case: hardly a row of a large table is
-met twice in a batch), 50 behaviors each, batches of 2,048. Rounds are interleaved, so that a machine that is busy
-for a while is so for all; a ratio is the median of the rounds' ratios.
+Examples are generated in memory, ids uniform over their tables (the hardest case: hardly a row of a large
+table is met twice in a batch), 50 behaviors each, batches of 2,048. Rounds are interleaved, so that a machine
+that is busy for a while is so for all; a ratio is the median of the rounds' ratios.
 """
 
 import argparse
@@ -98,10 +98,12 @@ def _examples(rows: int, steps: int) -> list[tuple[dict[str, np.ndarray], np.nda
 def _keras_fit(model: "keras.Model", rows: int, steps: int) -> Trainer:  # noqa: F821
     import tensorflow as tf
 
+    from models.ctr.dataset import without_autotune
+
     batches = _examples(rows, steps)
     features = {name: np.stack([batch[name] for batch, _ in batches]) for name in batches[0][0]}
     labels = np.stack([labels for _, labels in batches])
-    dataset = tf.data.Dataset.from_tensor_slices((features, labels)).prefetch(2)
+    dataset = without_autotune(tf.data.Dataset.from_tensor_slices((features, labels)).prefetch(2))
 
     def train() -> float:
         started = time.perf_counter()

@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from transforms.input_error import InputError
 
+_BATCHES_AT_ONCE = 4
+
 
 def read_examples(
     file_patterns: str | Sequence[str],
@@ -42,6 +44,17 @@ def read_examples(
         return features, tf.cast(features.pop(label), tf.float32)
 
     records = tf.data.TFRecordDataset(files, compression_type="GZIP" if files[0].endswith(".gz") else "")
-    return (
-        records.batch(batch_size).map(parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
-    )
+    batches = records.batch(batch_size).map(parse, num_parallel_calls=_BATCHES_AT_ONCE)
+    return without_autotune(batches.prefetch(_BATCHES_AT_ONCE))
+
+
+def without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Turns off the thread with which tf.data tunes itself.
+
+    It sleeps twice as long each time, up to a minute, and an iterator that has come to its end waits for it
+    to wake
+    up: in TensorFlow 2.21 a `fit` of 2.6 seconds often takes 5.1, and one of 40 may take 80.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
