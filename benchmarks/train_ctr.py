@@ -18,6 +18,7 @@ that is busy for a while is so for all; a ratio is the median of the rounds' rat
 
 import argparse
 import importlib.util
+import os
 import statistics
 import sys
 import time
@@ -29,6 +30,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.reporting import Bar, progress, report
+
+# torch's threads would spin while they wait, and beside a busy neighbor they lose nearly all their speed to
+# that; on a quiet machine it makes no difference.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
@@ -133,8 +138,14 @@ def _keras(rows: int, steps: int) -> Trainer:
 
     config = CtrConfig()
     inputs = {
-        **{f"{name}_xf": keras.Input((), dtype="int64") for name in (*OTHER_TABLES, "item_id")},
-        **{f"behavior_{name}_xf": keras.Input((LENGTH,), dtype="int64") for name in ITEM_COLUMNS},
+        **{
+            f"{name}_xf": keras.Input((), dtype="int64", name=f"{name}_xf")
+            for name in (*OTHER_TABLES, "item_id")
+        },
+        **{
+            f"behavior_{name}_xf": keras.Input((LENGTH,), dtype="int64", name=f"behavior_{name}_xf")
+            for name in ITEM_COLUMNS
+        },
     }
     sizes = OTHER_TABLES | {"item_id": rows}
     tables = {name: keras.layers.Embedding(size, config.embedding_dim) for name, size in sizes.items()}
