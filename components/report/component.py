@@ -22,6 +22,21 @@ class ReportSpec(component_spec.ComponentSpec):
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
         "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
+        "image_evaluation": component_spec.ChannelParameter(
+            type=standard_artifacts.ModelEvaluation, optional=True
+        ),
+        "image_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
+        "pushed_image_encoder": component_spec.ChannelParameter(
+            type=standard_artifacts.PushedModel, optional=True
+        ),
+        "text_evaluation": component_spec.ChannelParameter(
+            type=standard_artifacts.ModelEvaluation, optional=True
+        ),
+        "text_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
+        "pushed_text_encoder": component_spec.ChannelParameter(
+            type=standard_artifacts.PushedModel, optional=True
+        ),
+        "embeddings": component_spec.ChannelParameter(type=artifacts.Embeddings, optional=True),
     }
     OUTPUTS: ClassVar = {"report": component_spec.ChannelParameter(type=artifacts.Report)}
 
@@ -46,6 +61,13 @@ class Report(base_component.BaseComponent):
         blessing: types.BaseChannel,
         pushed_model: types.BaseChannel,
         root: str,
+        image_evaluation: types.BaseChannel | None = None,
+        image_run: types.BaseChannel | None = None,
+        pushed_image_encoder: types.BaseChannel | None = None,
+        text_evaluation: types.BaseChannel | None = None,
+        text_run: types.BaseChannel | None = None,
+        pushed_text_encoder: types.BaseChannel | None = None,
+        embeddings: types.BaseChannel | None = None,
     ):
         """Wires the component.
 
@@ -57,7 +79,12 @@ class Report(base_component.BaseComponent):
             evaluation: `ModelEvaluation` of the Evaluator.
             blessing: `ModelBlessing` of the Evaluator.
             pushed_model: `PushedModel` of the Pusher, also where it pushed nothing.
-            root: ROOT of the run; the pushed model's path is given relative to it.
+            root: ROOT of the run; the pushed models' paths are given relative to it.
+            image_evaluation, text_evaluation: `ModelEvaluation` of the EncoderEvaluator of that modality. A run
+                with one encoder, or none, leaves the others' channels out.
+            image_run, text_run: `ModelRun` of that encoder.
+            pushed_image_encoder, pushed_text_encoder: `PushedModel` of its Pusher, also where it pushed nothing.
+            embeddings: `artifacts.Embeddings` of the CatalogEmbedder.
         """
         super().__init__(
             ReportSpec(
@@ -68,6 +95,13 @@ class Report(base_component.BaseComponent):
                 evaluation=evaluation,
                 blessing=blessing,
                 pushed_model=pushed_model,
+                image_evaluation=image_evaluation,
+                image_run=image_run,
+                pushed_image_encoder=pushed_image_encoder,
+                text_evaluation=text_evaluation,
+                text_run=text_run,
+                pushed_text_encoder=pushed_text_encoder,
+                embeddings=embeddings,
                 root=root,
                 report=types.Channel(type=artifacts.Report),
             )

@@ -13,6 +13,8 @@ from components.report.inputs import ReportInputs
 from components.report.writer import INPUTS, write_report
 
 FOLDERS = ("rejects", "item_stats", "anomalies", "model_run", "evaluation", "blessing")
+OPTIONAL_FOLDERS = ("image_evaluation", "image_run", "text_evaluation", "text_run", "embeddings")
+PUSHED = ("pushed_model", "pushed_image_encoder", "pushed_text_encoder")
 
 
 class Executor(base_executor.BaseExecutor):
@@ -27,21 +29,22 @@ class Executor(base_executor.BaseExecutor):
         """Writes `report.html`, `summary.json` and `inputs.json`.
 
         Args:
-            input_dict: one artifact for each of the spec's inputs.
+            input_dict: one artifact for each of the spec's inputs, at most one for the optional ones.
             output_dict: `report`, one artifact.
             exec_properties: `root`.
         Raises:
             InputError: if an artifact's file is missing or unreadable.
         """
-        folders = {name: artifact_utils.get_single_uri(input_dict[name]) for name in FOLDERS}
-        pushed = artifact_utils.get_single_instance(input_dict["pushed_model"])
-        inputs = ReportInputs(pushed_model=_pushed_destination(pushed), **folders)
+        places: dict[str, Any] = {name: artifact_utils.get_single_uri(input_dict[name]) for name in FOLDERS}
+        places |= {name: input_dict[name][0].uri for name in OPTIONAL_FOLDERS if input_dict.get(name)}
+        places |= {name: _destination(input_dict[name][0]) for name in PUSHED if input_dict.get(name)}
+        inputs = ReportInputs(**places)
         report = artifact_utils.get_single_uri(output_dict["report"])
         write_report(inputs, [], Path(exec_properties["root"]), report)
         files.write_text(os.path.join(report, INPUTS), inputs.to_json())
 
 
-def _pushed_destination(pushed_model: types.Artifact) -> str | None:
+def _destination(pushed_model: types.Artifact) -> str | None:
     """Where the Pusher put the model; it says so in custom properties, also when it pushed nothing."""
     if not pushed_model.get_int_custom_property("pushed"):
         return None

@@ -69,6 +69,16 @@ def read_tables(folder: str) -> Iterator[pa.Table]:
             yield file.read([field.name for field in file.schema_arrow if not pa.types.is_binary(field.type)])
 
 
+def read_rows(uri: str, limit: int) -> list[dict[str, Any]]:
+    """The first rows of one Parquet file.
+
+    Raises:
+        InputError: if there is no such file.
+    """
+    table = pq.read_table(pa.BufferReader(read_bytes(uri)))
+    return table.slice(0, limit).to_pylist()
+
+
 def write_text(uri: str, text: str) -> None:
     """Writes a file whole or not at all: a reader never sees half of it."""
     filesystem, path = _resolve(uri)

@@ -23,7 +23,7 @@ def metric(value: float | None) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """A fraction as a percentage; never 0% of something that is there."""
+    """A fraction as a percentage; never 0% of something that is there, nor 100% where something is missing."""
     if not whole:
         return MISSING
     if not part:
@@ -31,6 +31,8 @@ def share(part: float, whole: float) -> str:
     percent = 100 * part / whole
     if percent < 0.01:
         return "<0.01%"
+    if 99.95 <= percent < 100:
+        return ">99.9%"
     return f"{percent:.2f}%" if percent < 10 else f"{percent:.1f}%"
 
 

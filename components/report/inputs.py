@@ -1,7 +1,7 @@
 """Where the artifacts lie that a report reads."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Self
 
 from transforms.input_error import InputError
@@ -19,6 +19,11 @@ class ReportInputs:
         evaluation: the Evaluator's output, read by `components.evaluator.results`.
         blessing: the Evaluator's verdict, a file named `BLESSED` or `NOT_BLESSED`.
         pushed_model: where the Pusher put the model, or None when it pushed nothing.
+        image_evaluation, text_evaluation: `metrics.json` and `examples.parquet` of the EncoderEvaluator; None in
+            a run without that encoder.
+        image_run, text_run: `history.json` of the encoder's training; None likewise.
+        pushed_image_encoder, pushed_text_encoder: where the Pusher put the encoder, or None.
+        embeddings: `counts.json` of the CatalogEmbedder; None in a run without embeddings.
     """
 
     rejects: str
@@ -28,6 +33,13 @@ class ReportInputs:
     evaluation: str
     blessing: str
     pushed_model: str | None
+    image_evaluation: str | None = None
+    image_run: str | None = None
+    pushed_image_encoder: str | None = None
+    text_evaluation: str | None = None
+    text_run: str | None = None
+    pushed_text_encoder: str | None = None
+    embeddings: str | None = None
 
     def to_json(self) -> str:
         """The text that `from_json` reads."""
@@ -38,12 +50,14 @@ class ReportInputs:
         """Reads what `to_json` wrote.
 
         Raises:
-            InputError: if the text is not an object with exactly this class's attributes.
+            InputError: if the text is not an object with this class's attributes; those that may be None may
+                also be absent.
         """
-        expected = sorted(field.name for field in fields(cls))
+        expected = {field.name for field in fields(cls)}
+        required = {field.name for field in fields(cls) if field.default is MISSING}
         values = json.loads(text)
-        if not isinstance(values, dict) or sorted(values) != expected:
+        if not isinstance(values, dict) or not required <= set(values) <= expected:
             raise InputError(
-                f"report inputs: expected an object with {', '.join(expected)}, got {text[:200]!r}"
+                f"report inputs: expected an object with {', '.join(sorted(expected))}, got {text[:200]!r}"
             )
         return cls(**values)

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Iterable
 
-VOID = frozenset({"meta", "br"})
+VOID = frozenset({"meta", "br", "img"})
 
 
 class Markup(str):

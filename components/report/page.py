@@ -5,13 +5,15 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from components.report import formats, plots
+from components.report import formats, parts, plots
+from components.report.encoder_section import render_encoders
+from components.report.example_section import render_examples
 from components.report.markup import Markup, join, tag
 from components.report.run_record import RunRecord
 from components.report.style import STYLE
 
 # Should a value from the logs ever become markup, this keeps it from loading or running anything.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 # Kinds of anomaly, by what they compare.
 KINDS = {"schema": "with the schema", "skew": "training, serving", "drift": "training, eval"}
 
@@ -36,6 +38,8 @@ def render_page(record: RunRecord, summary: dict[str, Any], written_at: datetime
         "main",
         _header(record, summary, written_at),
         _metrics(record, summary["ctr"]),
+        render_encoders(record, summary),
+        render_examples(record),
         _logs(record, summary["logs"]),
         _rejects(record.reject_examples, summary["logs"]),
         _anomalies(record.anomalies),
@@ -63,7 +67,7 @@ def _verdict(record: RunRecord, pushed: dict[str, str]) -> Markup:
         return tag(
             "div", tag("strong", "Not blessed, so not pushed"), listed, class_="verdict bad", role="status"
         )
-    if not pushed:
+    if "ctr" not in pushed:
         return tag("div", tag("strong", "Blessed, but not pushed"), class_="verdict bad", role="status")
     where = join([" to ", tag("code", pushed["ctr"])])
     return tag("div", tag("strong", "Blessed and pushed"), where, class_="verdict good", role="status")
@@ -77,12 +81,7 @@ def _tiles(ctr: dict[str, Any]) -> Markup:
         ("Calibration", formats.metric(ctr["calibration"]), "predicted over observed clicks, best 1"),
         ("Test impressions", formats.count(ctr["impressions"]), "the last days, never trained on"),
     )
-    return tag("dl", [_tile(*tile) for tile in tiles], class_="tiles")
-
-
-def _tile(name: str, figure: str, hint: str) -> Markup:
-    shown = [tag("dd", figure, class_="figure"), tag("dd", hint, class_="hint")]
-    return tag("div", tag("dt", name), shown, class_="tile")
+    return tag("dl", [parts.tile(*shown) for shown in tiles], class_="tiles")
 
 
 def _metrics(record: RunRecord, ctr: dict[str, Any]) -> Markup:
@@ -98,11 +97,11 @@ def _metrics(record: RunRecord, ctr: dict[str, Any]) -> Markup:
         plots.calibration_plot(record.results["calibration_plot"]),
         plots.training_plot(record.history["curve"]),
     ]
-    return _section(
+    return parts.section(
         "How well it predicts",
         "On the test split, by how often an item was shown in the training days: group 1 is the rarest eighth of "
         "the items, group 8 the most frequent, “new” was never shown.",
-        _card(_table(head, body, texts=1, strong_rows=1)),
+        parts.card(parts.table(head, body, texts=1, strong_rows=1)),
         tag("div", plotted, class_="grid"),
     )
 
@@ -135,18 +134,18 @@ def _logs(record: RunRecord, logs: dict[str, Any]) -> Markup:
         )
         for name, number in logs["splits"].items()
     ]
-    log_table = _table(("log", "rows read", "used", "rejected", "share"), rows, texts=1)
-    split_table = _table(("split", "days", "impressions", "clicked", "query pairs"), splits, texts=2)
+    log_table = parts.table(("log", "rows read", "used", "rejected", "share"), rows, texts=1)
+    split_table = parts.table(("split", "days", "impressions", "clicked", "query pairs"), splits, texts=2)
     seen = pairs["seen_in_train"]
     note = None
     if seen:
         note = tag(
             "p", f"{formats.count(seen)} pairs were left out: training had them already.", class_="note"
         )
-    return _section(
+    return parts.section(
         "The logs",
         "Every row read is either used or rejected. Splits are by time: nothing in training knows of later days.",
-        tag("div", _card(log_table), _card(split_table, note), class_="grid"),
+        tag("div", parts.card(log_table), parts.card(split_table, note), class_="grid"),
     )
 
 
@@ -158,18 +157,18 @@ def _rejects(examples: Sequence[dict[str, Any]], logs: dict[str, Any]) -> Markup
         if number
     ]
     if not found:
-        return _section("Rejected rows", "None: every row could be used.")
+        return parts.section("Rejected rows", "None: every row could be used.")
     rows = [
         (log, reason, formats.count(number), formats.share(number, logs[log]))
         for log, reason, number in found
     ]
-    table = _table(("log", "reason", "rows", "share"), rows, texts=2)
+    table = parts.table(("log", "reason", "rows", "share"), rows, texts=2)
     by_reason = groupby(examples, lambda example: (example["log"], example["reason"]))
     samples = [_samples(key, list(group)) for key, group in by_reason]
-    return _section(
+    return parts.section(
         "Rejected rows",
         "Rows that could not be used, whole and with their reasons, lie in the run's rejects.",
-        _card(table, tag("details", tag("summary", "Examples"), samples) if samples else None),
+        parts.card(table, tag("details", tag("summary", "Examples"), samples) if samples else None),
     )
 
 
@@ -180,7 +179,7 @@ def _samples(key: tuple[str, str], rows: Iterable[dict[str, Any]]) -> Markup:
 
 def _anomalies(anomalies: Sequence[dict[str, str]]) -> Markup:
     if not anomalies:
-        return _section(
+        return parts.section(
             "Data anomalies", "None: all splits fit the schema, and training and eval days look alike."
         )
     rows = [
@@ -192,9 +191,9 @@ def _anomalies(anomalies: Sequence[dict[str, str]]) -> Markup:
         )
         for a in anomalies
     ]
-    table = _table(("split", "compared", "feature", "finding"), rows, texts=len(rows[0]))
+    table = parts.table(("split", "compared", "feature", "finding"), rows, texts=len(rows[0]))
     lead = "What does not fit the schema, and features whose values differ between the splits."
-    return _section("Data anomalies", lead, _card(table))
+    return parts.section("Data anomalies", lead, parts.card(table))
 
 
 def _run(record: RunRecord, summary: dict[str, Any]) -> Markup:
@@ -207,39 +206,7 @@ def _run(record: RunRecord, summary: dict[str, Any]) -> Markup:
         f"Training took {formats.seconds(history['seconds'])} for {formats.count(history['examples'])} examples, "
         f"{formats.compact(speed)} a second."
     )
-    return _section("The run", lead, tag("div", drawn, class_="grid"))
-
-
-def _section(title: str, lead: str, *children: Markup) -> Markup:
-    return tag("section", tag("h2", title), tag("p", lead, class_="lead"), children)
-
-
-def _card(*children: Markup | None) -> Markup:
-    return tag("div", children, class_="card")
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], texts: int, strong_rows: int = 0) -> Markup:
-    """A table with `texts` columns of text and then numbers, whose first rows are set off."""
-    kinds = [None if index < texts else "n" for index in range(len(head))]
-    top = tag(
-        "tr", [tag("th", name, scope="col", class_=kind) for name, kind in zip(head, kinds, strict=True)]
-    )
-    body = [
-        tag("tr", _cells(row, kinds), class_="strong" if index < strong_rows else None)
-        for index, row in enumerate(rows)
-    ]
-    table = tag("table", tag("thead", top), tag("tbody", body))
-    # Reachable by keyboard, since a narrow screen scrolls it.
-    return tag("div", table, class_="scroll", tabindex=0)
-
-
-def _cells(row: Sequence[str], kinds: Sequence[str | None]) -> list[Markup]:
-    # Long free text may break anywhere; short words keep their column narrow.
-    wide = [
-        "cell" if kind is None and len(cell) > 24 else kind for cell, kind in zip(row, kinds, strict=True)
-    ]
-    first = tag("th", row[0], scope="row", class_=wide[0])
-    return [first, *(tag("td", cell, class_=kind) for cell, kind in zip(row[1:], wide[1:], strict=True))]
+    return parts.section("The run", lead, tag("div", drawn, class_="grid"))
 
 
 def _day(text: str) -> str:

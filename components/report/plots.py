@@ -84,11 +84,15 @@ def calibration_plot(points: Sequence[dict[str, Any]]) -> Markup:
     return _figure("Calibration", reading, body, _table(("predicted", "observed", "impressions"), rows))
 
 
-def training_plot(curve: Sequence[dict[str, Any]]) -> Markup:
+def training_plot(
+    curve: Sequence[dict[str, Any]],
+    title: str = "Training",
+    reading: str = "LogLoss of the training batches in time order; the bold line is their moving mean.",
+) -> Markup:
     """The training loss by examples seen: each point faint, their moving mean bold."""
     points = [(p["examples"], p["loss"]) for p in curve if p["loss"] is not None and _finite(p["loss"])]
     if len(points) < 2:
-        return _empty("Training", "Too few points for a curve.")
+        return _empty(title, "Too few points for a curve.")
     examples = np.array([point[0] for point in points], np.float64)
     losses = np.array([point[1] for point in points], np.float64)
     smooth = _moving_mean(losses, max(1, round(SMOOTHING * len(losses))))
@@ -106,8 +110,38 @@ def training_plot(curve: Sequence[dict[str, Any]]) -> Markup:
     )
     listed = kept[:: max(1, math.ceil(len(kept) / MAX_TABLE_ROWS))]
     rows = [(formats.count(int(examples[i])), f"{losses[i]:.4f}", f"{smooth[i]:.4f}") for i in listed]
-    reading = "LogLoss of the training batches in time order; the bold line is their moving mean."
-    return _figure("Training", reading, body, _table(("examples", "loss", "moving mean"), rows))
+    return _figure(title, reading, body, _table(("examples", "loss", "moving mean"), rows))
+
+
+def accuracy_plot(evaluations: Sequence[dict[str, Any]], title: str) -> Markup:
+    """Acc@1 (bold) and Acc@5 on the eval split by training step.
+
+    Args:
+        evaluations: step, acc@1, acc@5 of each, in order.
+        title: of the plot.
+    """
+    if len(evaluations) < 2:
+        return _empty(title, "Too few evaluations for a curve.")
+    names = ("acc@1", "acc@5")
+    _, high = nice_bounds(0, max(evaluation[name] for evaluation in evaluations for name in names))
+    x = Scale(0, max(1, evaluations[-1]["step"]), LEFT, RIGHT)
+    y = Scale(0, high, BOTTOM, TOP)
+    lines = []
+    # Acc@5 is never the lower one, so its name stands above its line and the other's below.
+    for name, kind, aside in zip(names, ("curve", "second"), (16, -8), strict=True):
+        points = [(x(evaluation["step"]), y(evaluation[name])) for evaluation in evaluations]
+        end_x, end_y = points[-1]
+        lines += [
+            _line(points, kind),
+            tag("text", name.capitalize(), x=end_x, y=end_y + aside, class_="label", text_anchor="end"),
+        ]
+    rows = [
+        (formats.count(evaluation["step"]), *(formats.metric(evaluation[name]) for name in names))
+        for evaluation in evaluations[:: math.ceil(len(evaluations) / MAX_TABLE_ROWS)]
+    ]
+    reading = "How often the positive is the first, or among the first five, on the eval split."
+    body = join([_axes(x, y, "steps", "accuracy"), lines])
+    return _figure(title, reading, body, _table(("step", "Acc@1", "Acc@5"), rows))
 
 
 def popularity_plot(impressions: npt.NDArray[np.int64]) -> Markup:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.report import files
+from components.report.encoder_record import EncoderRecord
 from components.report.inputs import ReportInputs
 from transforms.input_error import InputError
 
@@ -30,6 +31,8 @@ class RunRecord:
         results: metrics on the test split, as `components.evaluator.results.load_results` gives them.
         blessed: whether the Evaluator let the model pass.
         pushed_model: where the Pusher put it, or None.
+        encoders: by modality, "image" before "text"; only those that the run has.
+        embeddings: `counts.json` of the CatalogEmbedder, or None in a run without embeddings.
     """
 
     counts: dict[str, Any]
@@ -40,6 +43,8 @@ class RunRecord:
     results: dict[str, Any]
     blessed: bool
     pushed_model: str | None
+    encoders: dict[str, EncoderRecord]
+    embeddings: dict[str, Any] | None
 
     @classmethod
     def load(cls, inputs: ReportInputs) -> Self:
@@ -61,7 +66,22 @@ class RunRecord:
             results=load_results(inputs.evaluation),
             blessed=read_blessed(inputs.blessing),
             pushed_model=inputs.pushed_model,
+            encoders=read_encoders(inputs),
+            embeddings=_read_optional(inputs.embeddings, "counts.json"),
         )
+
+
+def read_encoders(inputs: ReportInputs) -> dict[str, EncoderRecord]:
+    """The encoders that have been evaluated, by modality."""
+    places = {
+        "image": (inputs.image_evaluation, inputs.image_run, inputs.pushed_image_encoder),
+        "text": (inputs.text_evaluation, inputs.text_run, inputs.pushed_text_encoder),
+    }
+    return {
+        modality: EncoderRecord.load(evaluation, run, pushed)
+        for modality, (evaluation, run, pushed) in places.items()
+        if evaluation is not None and run is not None
+    }
 
 
 def read_reject_examples(folder: str, rejects: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
@@ -120,6 +140,10 @@ def read_blessed(folder: str) -> bool:
     if files.exists(os.path.join(folder, "NOT_BLESSED")):
         return False
     raise InputError(f"report: expected the file BLESSED or NOT_BLESSED in {folder}, found neither")
+
+
+def _read_optional(folder: str | None, name: str) -> Any:
+    return None if folder is None else files.read_json(os.path.join(folder, name))
 
 
 def _log_examples(folder: str, log: str, reasons: dict[str, int]) -> list[dict[str, Any]]:

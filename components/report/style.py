@@ -68,6 +68,40 @@ summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; b
 .sample { border-top: 1px solid var(--rule); padding: 10px 0; font-size: 13.5px; overflow-wrap: anywhere; }
 .sample:first-of-type { margin-top: 8px; }
 .sample code { display: block; color: var(--soft); white-space: pre-wrap; }
+.verdict.small { padding: 8px 12px; margin: 8px 0 12px; border-radius: 9px; font-size: 13.5px; }
+.verdict.small strong { font-size: 14px; }
+section > .grid + .card, section > .card + .card { margin-top: 14px; }
+.facts { margin: 14px 0 0; font-size: 13px; display: grid; gap: 5px; }
+.facts div { display: grid; grid-template-columns: 108px minmax(0, 1fr); gap: 10px; }
+.facts dt, .facts dd { color: var(--soft); margin: 0; }
+.facts b { color: var(--ink); font-weight: 600; font-variant-numeric: tabular-nums; margin-right: 4px; }
+.example { display: grid; grid-template-columns: 218px minmax(0, 1fr); gap: 24px; padding: 14px 0; align-items: start;
+  border-top: 1px solid var(--rule); }
+h3 + .example { border-top: 0; }
+.example .label { display: block; color: var(--soft); font-size: 12px; line-height: 20px; margin-bottom: 7px; }
+.asked { display: grid; grid-template-columns: repeat(2, minmax(0, 100px)); gap: 14px; }
+.text .asked { grid-template-columns: minmax(0, 1fr); gap: 8px; }
+.text .label { margin: 0; }
+.chip { display: inline-block; border-radius: 99px; padding: 0 9px; font-size: 12px; line-height: 20px; font-weight: 600;
+  margin-bottom: 7px; white-space: nowrap; }
+.chip.good { background: var(--good-soft); color: var(--good); }
+.chip.bad { background: var(--bad-soft); color: var(--bad); }
+.found { list-style: none; margin: 0; padding: 0; }
+.image .found { display: grid; grid-template-columns: repeat(5, minmax(0, 100px)); gap: 14px; }
+.example img, .blank { display: block; width: 100%; max-width: 100px; aspect-ratio: 1; object-fit: contain; border-radius: 7px;
+  background: var(--page); border: 1px solid var(--rule); }
+.blank { color: var(--soft); font-size: 12px; text-align: center; padding-top: 30%; }
+.found li { border-radius: 9px; }
+.cosine { display: block; font-size: 12px; color: var(--soft); font-variant-numeric: tabular-nums; margin-top: 3px; }
+.image .cosine { text-align: center; }
+.found .right img, .found .right .blank { outline: 3px solid var(--good); outline-offset: 1px; border-color: transparent; }
+.found .wrong img, .found .wrong .blank { outline: 3px solid var(--bad); outline-offset: 1px; border-color: transparent; }
+.right .cosine { color: var(--good); font-weight: 650; } .wrong .cosine { color: var(--bad); font-weight: 650; }
+.text .found { font-size: 13.5px; }
+.text .found li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 12px; padding: 3px 8px; border-radius: 6px; }
+.text .found .right { background: var(--good-soft); } .text .found .wrong { background: var(--bad-soft); }
+.text .cosine { margin: 0; }
+.words { overflow-wrap: anywhere; }
 footer { margin-top: 56px; padding-top: 14px; border-top: 1px solid var(--rule); color: var(--soft); font-size: 13px; }
 svg text { font: 11px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; fill: var(--ink); }
 svg text { font-variant-numeric: tabular-nums; }
@@ -78,6 +112,7 @@ svg .axis { stroke: var(--soft); }
 svg polyline { fill: none; stroke-width: 1; }
 svg .reference { stroke: var(--soft); stroke-dasharray: 4 4; }
 svg .curve { stroke: var(--accent); stroke-width: 2; stroke-linejoin: round; }
+svg .second { stroke: var(--new); stroke-width: 2; stroke-linejoin: round; }
 svg .faint { stroke: var(--faint); }
 svg .area { fill: var(--accent-soft); }
 svg .bar { fill: var(--accent); }
@@ -99,9 +134,11 @@ svg .dot { fill: var(--accent); fill-opacity: 0.55; stroke: var(--accent); }
   th { white-space: normal; }
   th, td { padding-right: 7px; }
   .cell { min-width: 130px; }
+  .example { grid-template-columns: minmax(0, 1fr); gap: 12px; }
+  .image .found { gap: 9px; }
 }
 @media print {
   body { background: none; }
-  figure, .card, .tile { break-inside: avoid; }
+  figure, .tile, .example { break-inside: avoid; }
 }
 """

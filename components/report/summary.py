@@ -9,6 +9,18 @@ from typing import Any, TypedDict
 from components.report.run_record import RunRecord
 
 METRICS = ("auc", "gauc", "logloss", "calibration")
+ENCODER_FIGURES = (
+    "method",
+    "acc@1",
+    "acc@5",
+    "pairs",
+    "candidates",
+    "slices",
+    "alignment",
+    "uniformity",
+    "random_cosine",
+    "blessed",
+)
 
 
 class Stage(TypedDict):
@@ -29,8 +41,10 @@ def build_summary(record: RunRecord, stages: Sequence[Stage], root: Path) -> dic
     """
     summary = {
         "logs": _logs(record.counts),
+        "encoder": {modality: _encoder(encoder.metrics) for modality, encoder in record.encoders.items()},
+        "embeddings": record.embeddings,
         "ctr": _ctr(record),
-        "pushed": _pushed(record.pushed_model, root),
+        "pushed": _pushed(record, root),
         "stages": [dict(stage) for stage in stages],
     }
     return _finite(summary)
@@ -60,13 +74,21 @@ def _metrics(source: dict[str, Any]) -> dict[str, Any]:
     return {"impressions": source["impressions"], **{name: source[name] for name in METRICS}}
 
 
-def _pushed(pushed_model: str | None, root: Path) -> dict[str, str]:
-    if pushed_model is None:
-        return {}
+def _encoder(metrics: dict[str, Any]) -> dict[str, Any]:
+    figures = {name: metrics[name] for name in ENCODER_FIGURES}
+    return figures if metrics["baseline"] is None else figures | {"baseline": metrics["baseline"]}
+
+
+def _pushed(record: RunRecord, root: Path) -> dict[str, str]:
+    models = {"ctr": record.pushed_model}
+    models |= {f"{modality}_encoder": encoder.pushed for modality, encoder in record.encoders.items()}
+    return {name: _place(path, root) for name, path in models.items() if path is not None}
+
+
+def _place(path: str, root: Path) -> str:
     # A user may push to a place of their own, outside of ROOT: its whole path is the only name for it.
-    local = "://" not in pushed_model
-    inside = local and Path(os.path.abspath(pushed_model)).is_relative_to(os.path.abspath(root))
-    return {"ctr": os.path.relpath(pushed_model, root) if inside else pushed_model}
+    inside = "://" not in path and Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root))
+    return os.path.relpath(path, root) if inside else path
 
 
 def _finite(value: Any) -> Any:

@@ -12,7 +12,7 @@ from components.report import formats
 
 
 def print_summary(summary: dict[str, Any], report_path: Path, console: Console | None = None) -> None:
-    """Prints metrics, rejects, the pushed model and the report's path.
+    """Prints metrics, rejects, the pushed models and the report's path.
 
     Without a terminal it prints the same as plain ASCII lines, and a path stays on one line however narrow the
     console is, so that a program can read it.
@@ -25,6 +25,8 @@ def print_summary(summary: dict[str, Any], report_path: Path, console: Console |
     console = console or Console(highlight=False)
     style = box.SIMPLE_HEAD if console.is_terminal else box.ASCII2
     console.print(_metrics_table(summary["ctr"], style))
+    if summary["encoder"]:
+        console.print(_encoder_table(summary["encoder"], style))
     console.print(_logs_table(summary["logs"], style))
     for line in _closing_lines(summary, report_path):
         console.print(line, soft_wrap=True)
@@ -49,6 +51,24 @@ def _metrics_row(name: str, row: dict[str, Any]) -> list[str]:
     return [name, formats.count(row["impressions"]), *figures]
 
 
+def _encoder_table(encoders: dict[str, Any], style: box.Box) -> Table:
+    table = Table(title="Encoders, test split", title_justify="left", box=style)
+    table.add_column("pairs of")
+    for name in ("pairs", "Acc@1", "Acc@5", "random cosine"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for modality, encoder in encoders.items():
+        cosine = formats.metric(encoder["random_cosine"])
+        table.add_row(*_accuracy_row(f"{modality}, {encoder['method']}", encoder), cosine, style="bold")
+        for name, part in encoder["slices"].items():
+            if part["pairs"]:
+                table.add_row(*_accuracy_row(f"{modality}, {name}", part), "")
+    return table
+
+
+def _accuracy_row(name: str, row: dict[str, Any]) -> list[str]:
+    return [name, formats.count(row["pairs"]), formats.metric(row["acc@1"]), formats.metric(row["acc@5"])]
+
+
 def _logs_table(logs: dict[str, Any], style: box.Box) -> Table:
     table = Table(title="Logs", title_justify="left", box=style)
     table.add_column("log")
@@ -66,11 +86,31 @@ def _logs_table(logs: dict[str, Any], style: box.Box) -> Table:
 
 
 def _closing_lines(summary: dict[str, Any], report_path: Path) -> list[Text]:
-    pushed = summary["pushed"].get("ctr")
-    if pushed is not None:
-        model = Text.assemble(("pushed: ", "bold green"), pushed)
-    elif summary["ctr"]["blessed"]:
-        model = Text("pushed: nothing, though the model is blessed", style="yellow")
-    else:
-        model = Text("pushed: nothing, the model is not blessed (the report says why)", style="yellow")
-    return [model, Text.assemble(("report: ", "bold"), str(report_path))]
+    blessed = {"ctr": summary["ctr"]["blessed"]}
+    blessed |= {f"{modality}_encoder": row["blessed"] for modality, row in summary["encoder"].items()}
+    pushed = [_pushed_line(name, summary["pushed"].get(name), ok) for name, ok in blessed.items()]
+    return [
+        *_embeddings_lines(summary["embeddings"]),
+        *pushed,
+        Text.assemble(("report: ", "bold"), str(report_path)),
+    ]
+
+
+def _embeddings_lines(embeddings: dict[str, Any] | None) -> list[Text]:
+    if embeddings is None:
+        return []
+    said = [
+        f"{modality} {formats.share(embeddings[f'{modality}_embeddings'], embeddings[there])} of those with one"
+        for modality, there in (("image", "with_image"), ("text", "with_title"))
+    ]
+    items = f"{formats.count(embeddings['items'])} items, {', '.join(said)}"
+    return [Text.assemble(("embeddings: ", "bold"), items)]
+
+
+def _pushed_line(name: str, path: str | None, is_blessed: bool) -> Text:
+    label = "pushed" if name == "ctr" else f"pushed {name}"
+    if path is not None:
+        return Text.assemble((f"{label}: ", "bold green"), path)
+    if is_blessed:
+        return Text(f"{label}: nothing, though the model is blessed", style="yellow")
+    return Text(f"{label}: nothing, the model is not blessed (the report says why)", style="yellow")

@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from models.ctr.config import CtrConfig
-from models.ctr.training_curve import TrainingCurve
 from models.metrics.auc import auc
 from models.metrics.logloss import logloss
 from models.optimizers.rowwise_adagrad import RowwiseAdagrad
+from models.training_curve import TrainingCurve
 
 
 def train(

@@ -1,17 +1,42 @@
 """The smallest run."""
 
+from components.encoder_evaluator.config import EncoderEvaluatorConfig
 from models.ctr.config import CtrConfig
+from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
 from pipeline.config import EvaluatorConfig, RunConfig
 
 
 def tiny() -> RunConfig:
-    """Runs every stage in about a minute, to see that all is in place.
+    """Runs every stage in about a minute and a half, to see that all is in place.
 
     adlens simulate --preset tiny --out LOGS && adlens run --logs LOGS --root ROOT --preset tiny
 
-    With some 2,400 training impressions the metrics say nothing; the gate lets any model pass.
+    With some 2,400 training impressions and 100 pairs of either kind the metrics say nothing; the gates let
+    any model pass.
     """
     return RunConfig(
+        image_encoder=ImageEncoderConfig(
+            embedding_dim=32,
+            queue_size=256,
+            momentum=0.9,
+            batch_size=32,
+            epochs=3,
+            image_size=32,
+            num_layers=1,
+            hidden_dim=32,
+            mlp_dim=64,
+        ),
+        text_encoder=TextEncoderConfig(
+            embedding_dim=32,
+            queue_size=256,
+            momentum=0.9,
+            batch_size=32,
+            epochs=3,
+            num_layers=1,
+            hidden_dim=32,
+            mlp_dim=64,
+        ),
+        encoder_evaluator=EncoderEvaluatorConfig(max_random_cosine=1.0),
         ctr=CtrConfig(embedding_dim=8, batch_size=128),
         evaluator=EvaluatorConfig(gate="auc", min_value=0.0, max_drop=1.0),
     )

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from brute_force import iso
+from odd_images import png_bomb
 from small_logs import (
     BASE,
     HOUR,
@@ -20,7 +21,6 @@ from small_logs import (
     noise_picture,
     one_file,
     picture,
-    png_bomb,
     write_logs,
 )
 

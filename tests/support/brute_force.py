@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 Row = dict[str, Any]
 
@@ -311,6 +311,11 @@ def query_pairs(
                 continue
             kept.append(pair | {"negative_item_id": None} if item_pair(pair) & train_items else pair)
         pairs[split] = kept
+    for found_pairs in pairs.values():
+        for pair in found_pairs:
+            for role in ("positive", "negative"):
+                item = catalog.get(pair[f"{role}_item_id"], {})
+                pair |= {f"{role}_title": item.get("title"), f"{role}_image": item.get("image")}
     return pairs, seen
 
 
@@ -326,6 +331,23 @@ def item_pair(pair: Row) -> set[frozenset]:
     if pair["negative_item_id"] is None:
         return set()
     return {frozenset((pair["positive_item_id"], pair["negative_item_id"]))}
+
+
+def seen_pictures(row: Row, turns: bool) -> Row:
+    """The row with its pictures as sizes and pixels, so that files of one picture are equal.
+
+    Args:
+        row: any row.
+        turns: whether to turn a picture upright that says it should be.
+    """
+    return {name: pixels(value, turns) if isinstance(value, bytes) else value for name, value in row.items()}
+
+
+def pixels(picture: bytes, turns: bool) -> tuple:
+    """Size and RGB values."""
+    with Image.open(io.BytesIO(picture)) as image:
+        upright = ImageOps.exif_transpose(image) if turns else image
+        return upright.size, upright.convert("RGB").tobytes()
 
 
 def counts(outcome: Outcome, files: dict[str, list[str]], read: dict[str, int]) -> Row:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 from hypothesis import strategies as st
+from odd_images import turned
 from small_logs import BASE, MINUTE, SECOND, Files, Row, picture
 
 USER_FEATURES = {"gender": "id", "hour": "number"}
@@ -26,7 +27,8 @@ numbers = st.sampled_from([None, 0.5, 1.0, -2.25, 3.5])
 BAD_TIMES = [None, LOG_START - 1, LOG_END + 1]
 BAD_NUMBERS = [float("nan"), float("inf"), float("-inf")]
 BAD_PICTURES = [b"no picture", b"", picture(3)[:40]]
-GOOD_PICTURES = [picture(10), picture(200, image_format="JPEG")]
+# One is to be turned.
+GOOD_PICTURES = [picture(10), picture(200, image_format="JPEG"), turned("PNG", 6)]
 NO_KEY = [None, ""]
 NO_ITEM = [None, "", "gone"]
 

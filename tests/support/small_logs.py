@@ -1,8 +1,6 @@
 """Small logs for tests: rows as plain dictionaries, written as Parquet files with several row groups."""
 
 import io
-import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -76,17 +74,6 @@ def noise_picture(size: tuple[int, int] = (64, 64), image_format: str = "JPEG") 
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, image_format)
     return stream.getvalue()
-
-
-def png_bomb(width: int, height: int) -> bytes:
-    """A PNG of a few bytes whose header promises a huge picture."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(bytes(1000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def write_log(

@@ -1,13 +1,16 @@
 """One small run's artifacts, made by code."""
 
+import io
 import json
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from components.report.inputs import ReportInputs
 from components.report.run_record import RunRecord
@@ -72,6 +75,77 @@ ANOMALIES = [
 ]
 
 
+ENCODER_HISTORY = {
+    "modality": "image",
+    "method": "scl",
+    "pairs": 640,
+    "steps": 20,
+    "seconds": 61.0,
+    "curve": [
+        {"step": 10, "examples": 320, "loss": 4.0, "seconds": 30.0},
+        {"step": 20, "examples": 640, "loss": 2.0, "seconds": 61.0},
+    ],
+    "evaluations": [{"step": 10, "acc@1": 0.25, "acc@5": 0.5}, {"step": 20, "acc@1": 0.5, "acc@5": 0.75}],
+    "temperature": 0.0625,
+    "bank": {"size": 2048, "filled": 640, "age_steps": 7.5},
+}
+ENCODER_METRICS = {
+    "modality": "image",
+    "method": "scl",
+    "pairs": 1600,
+    "candidates": 1234,
+    "acc@1": 0.6125,
+    "acc@5": 0.875,
+    "alignment": 0.75,
+    "uniformity": -2.5,
+    "random_cosine": 0.125,
+    "slices": {
+        "easy": {"pairs": 1000, "acc@1": 0.97, "acc@5": 1.0},
+        "between": {"pairs": 0, "acc@1": None, "acc@5": None},
+        "hard": {"pairs": 600, "acc@1": 0.0167, "acc@5": 0.6667},
+    },
+    "temperature": 0.0625,
+    "bank_age_steps": 7.5,
+    "baseline": None,
+    "blessed": True,
+    "reasons": [],
+}
+EMBEDDING_COUNTS = {
+    "items": 3000,
+    "with_image": 2000,
+    "with_title": 2500,
+    "image_embeddings": 1900,
+    "text_embeddings": 2500,
+    "image_coverage": 0.95,
+    "text_coverage": 1.0,
+    "encoded": {"image": 1900, "text": 12},
+    "reused": {"image": 0, "text": 2488},
+    "rejects": {"image": {"unreadable_image": 97, "not_finite": 3}, "text": {}},
+}
+
+
+def picture(color: tuple[int, int, int], size: tuple[int, int] = (600, 300)) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", size, color).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def example(query: str, rank: int, top: list[str], color: tuple[int, int, int]) -> dict:
+    """A query for item "bought", and what it retrieved."""
+    return {
+        "query_text": query,
+        "query_image": picture(color),
+        "positive_item_id": "bought",
+        "positive_title": "the bought one",
+        "positive_image": picture(color),
+        "rank": rank,
+        "top_item_ids": top,
+        "top_titles": [f"title of {item}" for item in top],
+        "top_images": [picture((0, 0, place)) for place in range(len(top))],
+        "top_similarities": [0.9 - 0.1 * place for place in range(len(top))],
+    }
+
+
 def write_json(path: Path, value: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value))
@@ -125,6 +199,53 @@ def inputs(tmp_path, results) -> ReportInputs:
         blessing=str(artifacts / "blessing"),
         pushed_model=str(tmp_path / "root" / "pushed" / "ctr" / "1"),
     )
+
+
+@pytest.fixture
+def encoder_inputs(inputs, tmp_path) -> ReportInputs:
+    """The same run with two encoders, the text encoder refused, and embeddings."""
+    artifacts = tmp_path / "root" / "artifacts"
+    text_history = {**ENCODER_HISTORY, "modality": "text", "temperature": None, "bank": None}
+    refused = {
+        **ENCODER_METRICS,
+        "modality": "text",
+        "acc@1": 0.3,
+        "baseline": {"acc@1": 0.4, "acc@5": 0.5},
+        "temperature": None,
+        "bank_age_steps": None,
+        "blessed": False,
+        "reasons": ["acc@1 fell"],
+    }
+    examples = [
+        example("found", 1, ["bought", "b", "c", "d", "e"], (200, 0, 0)),
+        example("third", 3, ["a", "b", "bought", "d", "e"], (0, 200, 0)),
+        example("missed", 1234, ["a", "b", "c", "d", "e"], (0, 0, 200)),
+    ]
+    for modality, metrics, history in (
+        ("image", ENCODER_METRICS, ENCODER_HISTORY),
+        ("text", refused, text_history),
+    ):
+        write_json(artifacts / f"{modality}_evaluation" / "metrics.json", metrics)
+        pq.write_table(
+            pa.Table.from_pylist(examples), artifacts / f"{modality}_evaluation" / "examples.parquet"
+        )
+        write_json(artifacts / f"{modality}_run" / "history.json", history)
+    write_json(artifacts / "embeddings" / "counts.json", EMBEDDING_COUNTS)
+    return replace(
+        inputs,
+        image_evaluation=str(artifacts / "image_evaluation"),
+        image_run=str(artifacts / "image_run"),
+        pushed_image_encoder=str(tmp_path / "root" / "pushed" / "image_encoder" / "3"),
+        text_evaluation=str(artifacts / "text_evaluation"),
+        text_run=str(artifacts / "text_run"),
+        embeddings=str(artifacts / "embeddings"),
+    )
+
+
+@pytest.fixture
+def encoder_record(encoder_inputs) -> RunRecord:
+    """The run with encoders, loaded."""
+    return RunRecord.load(encoder_inputs)
 
 
 @pytest.fixture

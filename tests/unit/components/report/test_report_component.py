@@ -19,6 +19,13 @@ TYPES = {
     "blessing": standard_artifacts.ModelBlessing,
     "pushed_model": standard_artifacts.PushedModel,
 }
+OPTIONAL_TYPES = {
+    "image_evaluation": standard_artifacts.ModelEvaluation,
+    "image_run": standard_artifacts.ModelRun,
+    "text_evaluation": standard_artifacts.ModelEvaluation,
+    "text_run": standard_artifacts.ModelRun,
+    "embeddings": artifacts.Embeddings,
+}
 
 
 def artifact(kind, uri):
@@ -27,9 +34,13 @@ def artifact(kind, uri):
     return made
 
 
-def run_executor(inputs, pushed_model, report, root):
+def run_executor(inputs, pushed_model, report, root, **pushed_encoders):
     given = {name: [artifact(TYPES[name], getattr(inputs, name))] for name in FOLDERS}
+    for name, kind in OPTIONAL_TYPES.items():
+        uri = getattr(inputs, name)
+        given[name] = [] if uri is None else [artifact(kind, uri)]
     given["pushed_model"] = [pushed_model]
+    given |= {name: [pushed] for name, pushed in pushed_encoders.items()}
     Executor().Do(given, {"report": [artifact(artifacts.Report, report)]}, {"root": str(root)})
 
 
@@ -54,10 +65,33 @@ def test_run_that_pushed_nothing(inputs, tmp_path):
     assert summary["ctr"]["blessed"] is False
 
 
+def test_run_with_encoders(encoder_inputs, tmp_path):
+    pushed = {}
+    for name in ("pushed_model", "pushed_image_encoder", "pushed_text_encoder"):
+        pushed[name] = artifact(standard_artifacts.PushedModel, tmp_path / name)
+        destination = getattr(encoder_inputs, name)
+        pushed[name].set_int_custom_property("pushed", int(destination is not None))
+        pushed[name].set_string_custom_property("pushed_destination", destination or "")
+    report = tmp_path / "report"
+    ctr = pushed.pop("pushed_model")
+    run_executor(encoder_inputs, ctr, report, tmp_path / "root", **pushed)
+    summary = json.loads((report / "summary.json").read_text())
+    assert summary["pushed"] == {"ctr": "pushed/ctr/1", "image_encoder": "pushed/image_encoder/3"}
+    assert sorted(summary["encoder"]) == ["image", "text"]
+    assert ReportInputs.from_json((report / "inputs.json").read_text()) == encoder_inputs
+
+
 def test_component_is_wired_by_type():
     channels = {name: types.Channel(type=kind) for name, kind in TYPES.items()}
     component = Report(**channels, root="/runs/root")
     assert component.outputs["report"].type is artifacts.Report
     assert component.exec_properties == {"root": "/runs/root"}
+    assert set(component.inputs) == set(TYPES)
+    optional = {name: types.Channel(type=kind) for name, kind in OPTIONAL_TYPES.items()}
+    optional |= {
+        name: types.Channel(type=standard_artifacts.PushedModel)
+        for name in ("pushed_image_encoder", "pushed_text_encoder")
+    }
+    assert set(Report(**channels, **optional, root="/runs/root").inputs) == set(TYPES) | set(optional)
     with pytest.raises(TypeError):
         Report(**{**channels, "rejects": channels["item_stats"]}, root="/runs/root")

@@ -23,7 +23,17 @@ def test_compact(value, said):
 @pytest.mark.parametrize(
     "part, whole, said",
     # 5 of 100 is 5%; 1 of 100,000 is 0.001%, which must not look like nothing.
-    [(5, 100, "5.00%"), (50, 100, "50.0%"), (1, 100_000, "<0.01%"), (0, 9, "0%"), (0, 0, "n/a")],
+    [
+        (5, 100, "5.00%"),
+        (50, 100, "50.0%"),
+        (1, 100_000, "<0.01%"),
+        (0, 9, "0%"),
+        (0, 0, "n/a"),
+        # All but one of 10,000 is 99.99%, which must not look like all.
+        (9_999, 10_000, ">99.9%"),
+        (9_990, 10_000, "99.9%"),
+        (9, 9, "100.0%"),
+    ],
 )
 def test_share(part, whole, said):
     assert formats.share(part, whole) == said

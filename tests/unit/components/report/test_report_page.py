@@ -53,6 +53,7 @@ def test_page_is_well_formed_and_needs_nothing_from_outside(record):
     for _, attributes in reader.elements:
         assert not {"src", "href", "style"} & set(attributes)
         assert not [name for name in attributes if name.startswith("on")]
+    assert "Encoders" not in html
     assert "url(" not in html and "@import" not in html and "http:" not in html and "https:" not in html
 
 

@@ -157,3 +157,22 @@ def test_every_plot_has_words_and_numbers_beside_it():
     assert drawing["role"] == "img"
     assert drawing["aria-label"] == "AUC by group. How to read"
     assert len(elements.of("table")) == 1
+
+
+def test_accuracy_lines_end_where_the_last_evaluation_is():
+    looks = [{"step": 50, "acc@1": 0.1, "acc@5": 0.4}, {"step": 200, "acc@1": 0.4, "acc@5": 0.8}]
+    elements = Elements(plots.accuracy_plot(looks, "Accuracy"))
+    first, fifth = points(elements.of("polyline", "curve")[0]), points(elements.of("polyline", "second")[0])
+    axis = points(elements.of("polyline", "axis")[0])
+    floor, left, right = axis[0][1], axis[0][0], axis[-1][0]
+    # Step 50 of 200 is a quarter of the way, and 0.8 is twice as high as 0.4 and eight times as 0.1.
+    assert first[0][0] == pytest.approx(left + (right - left) / 4, abs=0.1)
+    assert first[1][0] == pytest.approx(right, abs=0.1)
+    assert floor - fifth[1][1] == pytest.approx(2 * (floor - first[1][1]), abs=0.3)
+    assert floor - fifth[1][1] == pytest.approx(8 * (floor - first[0][1]), abs=0.8)
+
+
+def test_one_evaluation_is_no_curve():
+    html = plots.accuracy_plot([{"step": 50, "acc@1": 0.1, "acc@5": 0.4}], "Accuracy")
+    assert Elements(html).of("svg") == []
+    assert "Accuracy" in html

@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from components.report.run_record import RunRecord
 from components.report.summary import build_summary
 
 STAGES = [
@@ -29,6 +30,8 @@ def test_whole_summary(record, tmp_path):
             "splits": {"train": 70, "eval": 15, "test": 10},
             "query_pairs": {"train": 3, "eval": 1, "test": 0, "seen_in_train": 1},
         },
+        "encoder": {},
+        "embeddings": None,
         "ctr": {
             "model": "id",
             "impressions": 10,
@@ -92,3 +95,37 @@ def test_relative_root(record, tmp_path, monkeypatch):
     # A URI is no path below the working folder.
     remote = replace(record, pushed_model="gs://bucket/1")
     assert build_summary(remote, [], Path("."))["pushed"] == {"ctr": "gs://bucket/1"}
+
+
+def test_encoders_and_embeddings(encoder_record, tmp_path):
+    summary = build_summary(encoder_record, [], tmp_path / "root")
+    assert list(summary["encoder"]) == ["image", "text"]
+    image = summary["encoder"]["image"]
+    assert {name: image[name] for name in ("acc@1", "acc@5", "pairs", "candidates", "random_cosine")} == {
+        "acc@1": 0.6125,
+        "acc@5": 0.875,
+        "pairs": 1600,
+        "candidates": 1234,
+        "random_cosine": 0.125,
+    }
+    assert image["method"] == "scl" and image["blessed"] is True and "baseline" not in image
+    assert image["slices"]["hard"] == {"pairs": 600, "acc@1": 0.0167, "acc@5": 0.6667}
+    assert summary["encoder"]["text"]["baseline"] == {"acc@1": 0.4, "acc@5": 0.5}
+    assert summary["encoder"]["text"]["blessed"] is False
+    embeddings = summary["embeddings"]
+    assert (embeddings["items"], embeddings["image_coverage"], embeddings["text_coverage"]) == (
+        3000,
+        0.95,
+        1.0,
+    )
+    assert embeddings["reused"] == {"image": 0, "text": 2488}
+    # The text encoder was not pushed.
+    assert summary["pushed"] == {"ctr": "pushed/ctr/1", "image_encoder": "pushed/image_encoder/3"}
+    json.dumps(summary, allow_nan=False)
+
+
+def test_one_modality_alone(encoder_inputs, tmp_path):
+    alone = replace(encoder_inputs, image_evaluation=None, image_run=None, pushed_image_encoder=None)
+    summary = build_summary(RunRecord.load(alone), [], tmp_path / "root")
+    assert list(summary["encoder"]) == ["text"]
+    assert summary["pushed"] == {"ctr": "pushed/ctr/1"}

@@ -53,3 +53,23 @@ def test_model_that_is_not_blessed(record):
     summary = build_summary(record, [], Path("/root"))
     summary["pushed"], summary["ctr"]["blessed"] = {}, False
     assert "the model is not blessed" in printed(summary)
+
+
+def test_encoders(encoder_record, tmp_path):
+    said = printed(build_summary(encoder_record, [], tmp_path / "root"), width=100)
+    assert said.isascii()
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in said.splitlines()]
+    assert ["image, scl", "1,600", "0.6125", "0.8750", "0.1250"] in lines
+    assert ["image, easy", "1,000", "0.9700", "1.0000", ""] in lines
+    assert ["text, scl", "1,600", "0.3000", "0.8750", "0.1250"] in lines
+    assert ["image, between", "0", "n/a", "n/a", ""] not in lines
+    # 1,900 of 2,000 pictures, all 2,500 titles.
+    assert "embeddings: 3,000 items, image 95.0% of those with one, text 100.0% of those with one" in said
+    assert "pushed: pushed/ctr/1" in said.splitlines()
+    assert "pushed image_encoder: pushed/image_encoder/3" in said.splitlines()
+    assert "pushed text_encoder: nothing, the model is not blessed (the report says why)" in said.splitlines()
+
+
+def test_a_run_without_encoders_has_no_table_of_them(record):
+    said = printed(build_summary(record, [], Path("/root")))
+    assert "Encoders," not in said and "embeddings:" not in said and "pushed image_encoder" not in said

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,6 +132,39 @@ def test_inputs_survive_json(inputs):
     assert ReportInputs.from_json(inputs.to_json()) == inputs
     unpushed = replace(inputs, pushed_model=None)
     assert ReportInputs.from_json(unpushed.to_json()) == unpushed
+
+
+def test_inputs_of_a_run_with_encoders_survive_json(encoder_inputs):
+    assert ReportInputs.from_json(encoder_inputs.to_json()) == encoder_inputs
+
+
+def test_inputs_of_a_run_from_before_there_were_encoders(inputs):
+    values = json.loads(inputs.to_json())
+    older = {name: value for name, value in values.items() if value is not None}
+    assert sorted(older) == sorted(
+        ["rejects", "item_stats", "anomalies", "model_run", "evaluation", "blessing", "pushed_model"]
+    )
+    assert ReportInputs.from_json(json.dumps(older)) == inputs
+    with pytest.raises(InputError, match="report inputs"):
+        ReportInputs.from_json(json.dumps(older | {"unknown": "x"}))
+
+
+def test_load_encoders(encoder_record, encoder_inputs):
+    assert list(encoder_record.encoders) == ["image", "text"]
+    image = encoder_record.encoders["image"]
+    assert image.metrics["acc@1"] == 0.6125
+    assert image.history["steps"] == 20
+    assert image.pushed == encoder_inputs.pushed_image_encoder
+    assert [example["rank"] for example in image.examples] == [1, 3, 1234]
+    assert encoder_record.encoders["text"].pushed is None
+    assert encoder_record.embeddings["items"] == 3000
+    Path(encoder_inputs.image_evaluation, "examples.parquet").unlink()
+    with pytest.raises(InputError, match=r"examples\.parquet"):
+        RunRecord.load(encoder_inputs)
+
+
+def test_load_without_encoders(record):
+    assert record.encoders == {} and record.embeddings is None
 
 
 def test_inputs_of_another_shape_are_refused():

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from models.ctr.config import CtrConfig
 from models.ctr.trainer import compile_for_training, predict, train
-from models.ctr.training_curve import TrainingCurve
+from models.training_curve import TrainingCurve
 from transforms.input_error import InputError
 
 SIZES = {"embedding_dim": 4, "attention_units": (6,), "mlp_units": (8,)}

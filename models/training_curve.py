@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections.abc import Sequence
 
 import keras
 
@@ -15,6 +16,7 @@ class TrainingCurve(keras.callbacks.Callback):
     Args:
         every_steps: int > 0. Steps between two points of the curve.
         show_seconds: seconds between two lines of progress.
+        points: of a training that this one goes on from.
     Attributes:
         points: [{"step", "examples", "loss", "seconds"}, …]; a point's loss is the mean over the examples
             since the point before, and its seconds run from the beginning of the training.
@@ -22,16 +24,24 @@ class TrainingCurve(keras.callbacks.Callback):
         InputError: at the first step whose loss is not finite.
     """
 
-    def __init__(self, every_steps: int = 20, show_seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        every_steps: int = 20,
+        show_seconds: float = 5.0,
+        points: Sequence[dict[str, float]] = (),
+    ) -> None:
         super().__init__()
         self.every_steps = every_steps
         self.show_seconds = show_seconds
-        self.points: list[dict[str, float]] = []
-        self.examples = 0
+        self.points = list(points)
+        last = self.points[-1] if self.points else {"step": 0, "examples": 0, "seconds": 0.0}
+        self.examples = int(last["examples"])
+        self._step = int(last["step"])
+        self._seconds_before = last["seconds"]
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self._started = self._shown = time.perf_counter()
-        self._step = 0
+        self._shown = time.perf_counter()
+        self._started = self._shown - self._seconds_before
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch_total, self._epoch_count = 0.0, 0
@@ -42,7 +52,7 @@ class TrainingCurve(keras.callbacks.Callback):
         if not math.isfinite(loss):
             raise InputError(
                 f"the loss must stay finite, got {loss} at step {self._step}; "
-                "try smaller learning rates, or look for infinite numbers among the features"
+                "try smaller learning rates, or look for infinite numbers in the input"
             )
         if self._step % self.every_steps == 0:
             self._add_point()

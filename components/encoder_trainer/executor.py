@@ -1,0 +1,69 @@
+"""What the EncoderTrainer component does."""
+
+import hashlib
+import json
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import path_utils
+
+from models.encoder.checkpoints import Checkpoints
+from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
+from models.encoder.query_pairs import list_files
+from models.encoder.trainer import train_encoder
+from serving.encoder_signatures import save_encoder
+from transforms.configuration import from_json
+
+HISTORY_FILE = "history.json"
+LOG_DIR = "tensorboard"
+CONFIGS: dict[str, type[ImageEncoderConfig] | type[TextEncoderConfig]] = {
+    "image": ImageEncoderConfig,
+    "text": TextEncoderConfig,
+}
+
+
+class Executor(base_executor.BaseExecutor):
+    """Trains on the train split, looks at the eval split on the way, exports the best."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the model, the history of its training and TensorBoard's logs.
+
+        Args:
+            input_dict: `query_pairs`, one artifact.
+            output_dict: `model`, `model_run`, one artifact each.
+            exec_properties: `modality`, `config` as JSON, `checkpoints`.
+        Raises:
+            InputError: no training pairs of the modality, no such backbone, or a loss that is not finite.
+        """
+        modality = exec_properties["modality"]
+        config = from_json(CONFIGS[modality], exec_properties["config"])
+        pairs = artifact_utils.get_single_instance(input_dict["query_pairs"])
+        files = {split: list_files(f"{pairs.uri}/Split-{split}") for split in ("train", "eval")}
+        run_uri = artifact_utils.get_single_uri(output_dict["model_run"])
+        checkpoints = Checkpoints(_own_folder(exec_properties, pairs.uri))
+        encoder, history = train_encoder(
+            config, files["train"], files["eval"], checkpoints, f"{run_uri}/{LOG_DIR}"
+        )
+        self._write_history(run_uri, history)
+        model = artifact_utils.get_single_instance(output_dict["model"])
+        save_encoder(encoder, config.method, model.uri, path_utils.serving_model_dir(model.uri))
+        checkpoints.remove()
+
+    def _write_history(self, uri: str, history: dict[str, Any]) -> None:
+        fileio.makedirs(uri)
+        with fileio.open(f"{uri}/{HISTORY_FILE}", "wb") as stream:
+            stream.write(json.dumps(history, indent=2).encode())
+
+
+def _own_folder(exec_properties: dict[str, Any], pairs_uri: str) -> str:
+    """A folder for this training: the same pairs and configuration go on, others begin anew."""
+    digest = hashlib.sha256(f"{pairs_uri}\n{exec_properties['config']}".encode()).hexdigest()[:16]
+    return f"{exec_properties['checkpoints']}/{exec_properties['modality']}-{digest}"

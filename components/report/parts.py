@@ -1,0 +1,44 @@
+"""The pieces that the page's sections are made of."""
+
+from collections.abc import Iterable, Sequence
+
+from components.report.markup import Markup, tag
+
+
+def section(title: str, lead: str, *children: object) -> Markup:
+    """A part of the page with its heading and a sentence on how to read it."""
+    return tag("section", tag("h2", title), tag("p", lead, class_="lead"), children)
+
+
+def card(*children: object) -> Markup:
+    """A framed box."""
+    return tag("div", children, class_="card")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], texts: int, strong_rows: int = 0) -> Markup:
+    """A table with `texts` columns of text and then numbers, whose first rows are set off."""
+    kinds = [None if index < texts else "n" for index in range(len(head))]
+    top = tag(
+        "tr", [tag("th", name, scope="col", class_=kind) for name, kind in zip(head, kinds, strict=True)]
+    )
+    body = [
+        tag("tr", _cells(row, kinds), class_="strong" if index < strong_rows else None)
+        for index, row in enumerate(rows)
+    ]
+    # Reachable by keyboard, since a narrow screen scrolls it.
+    return tag("div", tag("table", tag("thead", top), tag("tbody", body)), class_="scroll", tabindex=0)
+
+
+def _cells(row: Sequence[str], kinds: Sequence[str | None]) -> list[Markup]:
+    # Long free text may break anywhere; short words keep their column narrow.
+    wide = [
+        "cell" if kind is None and len(cell) > 24 else kind for cell, kind in zip(row, kinds, strict=True)
+    ]
+    first = tag("th", row[0], scope="row", class_=wide[0])
+    return [first, *(tag("td", cell, class_=kind) for cell, kind in zip(row[1:], wide[1:], strict=True))]
+
+
+def tile(name: str, figure: str, hint: str) -> Markup:
+    """One figure, large, with its name and a hint."""
+    shown = [tag("dd", figure, class_="figure"), tag("dd", hint, class_="hint")]
+    return tag("div", tag("dt", name), shown, class_="tile")

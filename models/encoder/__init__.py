@@ -1,0 +1,1 @@
+"""Encoders of pictures and texts, trained by semantic-aware contrastive learning."""

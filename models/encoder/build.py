@@ -1,0 +1,120 @@
+"""Builds encoders from their configuration."""
+
+import functools
+from collections.abc import Sequence
+
+import keras
+import keras_hub
+import tensorflow as tf
+
+from models.encoder.bytes_encoder import BytesEncoder
+from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
+from models.encoder.image_encoder import ImageEncoder
+from models.encoder.pixels import decode_images
+from models.encoder.pretrained import pixel_scaling, resolve_preset
+from models.encoder.query_pairs import COLUMNS, read_batches
+from models.encoder.text_encoder import TextEncoder
+from models.encoder.tokens import Tokens
+
+# Texts that a vocabulary is learned from, at most.
+_VOCABULARY_TEXTS = 1_000_000
+
+
+def build_encoder(config: ImageEncoderConfig | TextEncoderConfig, train_files: Sequence[str]) -> BytesEncoder:
+    """An encoder at its starting point, with what prepares its inputs.
+
+    Args:
+        config: of one modality or the other.
+        train_files: training pairs, which a vocabulary of texts is learned from where there is none.
+    Raises:
+        InputError: the pretrained backbone is not there.
+    """
+    if isinstance(config, ImageEncoderConfig):
+        prepare = functools.partial(decode_images, image_size=config.image_size)
+        return BytesEncoder(build_image_encoder(config), prepare, "image", f"{config.image_size} pixels")
+    tokens = build_tokens(config, train_files)
+    words = " ".join(tokens.tokenizer.get_vocabulary())
+    return BytesEncoder(
+        build_text_encoder(config, tokens), tokens, "text", f"{config.max_length} tokens of {words}"
+    )
+
+
+def build_tokens(config: TextEncoderConfig, train_files: Sequence[str]) -> Tokens:
+    """The backbone's own tokenizer, or one whose vocabulary is learned from queries and titles."""
+    if config.backbone:
+        return Tokens.of_preset(config.backbone, config.max_length)
+    query, positive, _ = COLUMNS["text"]
+    texts = (
+        text
+        for batch in read_batches(train_files, "text", [query, positive])
+        for column in batch.columns
+        for text in column.to_pylist()
+    )
+    spec = tf.TensorSpec((), tf.string)
+    dataset = tf.data.Dataset.from_generator(lambda: texts, output_signature=spec)
+    return Tokens.learned(dataset.take(_VOCABULARY_TEXTS), config.vocabulary_size, config.max_length)
+
+
+def build_image_encoder(config: ImageEncoderConfig) -> ImageEncoder:
+    """The encoder of pictures, at its starting point.
+
+    Raises:
+        InputError: the pretrained backbone is not there.
+    """
+    keras.utils.set_random_seed(config.seed)
+    scaling = pixel_scaling(config.backbone) if config.backbone else None
+    pixels = {} if scaling is None else {"pixel_mean": scaling.mean, "pixel_scale": scaling.scale}
+    return ImageEncoder(
+        _image_backbone(config), _projection(config), seed=config.seed, dtype=_policy(config), **pixels
+    )
+
+
+def build_text_encoder(config: TextEncoderConfig, tokens: Tokens) -> TextEncoder:
+    """The encoder of texts, at its starting point.
+
+    Raises:
+        InputError: the pretrained backbone is not there.
+    """
+    keras.utils.set_random_seed(config.seed)
+    tokenizer = tokens.tokenizer
+    backbone = (
+        keras_hub.models.Backbone.from_preset(resolve_preset(config.backbone), dtype=_policy(config))
+        if config.backbone
+        else keras_hub.models.BertBackbone(
+            vocabulary_size=tokenizer.vocabulary_size(),
+            num_layers=config.num_layers,
+            num_heads=config.num_heads,
+            hidden_dim=config.hidden_dim,
+            intermediate_dim=config.mlp_dim,
+            dropout=config.dropout,
+            max_sequence_length=config.max_length,
+            dtype=_policy(config),
+        )
+    )
+    # BERT's own pooling of the first token is not used: the mean over the tokens is.
+    backbone.pooled_dense.trainable = False
+    return TextEncoder(
+        backbone, _projection(config), tokenizer.pad_token_id, seed=config.seed, dtype=_policy(config)
+    )
+
+
+def _image_backbone(config: ImageEncoderConfig) -> keras.Model:
+    if config.backbone:
+        return keras_hub.models.Backbone.from_preset(resolve_preset(config.backbone), dtype=_policy(config))
+    return keras_hub.models.ViTBackbone(
+        image_shape=(config.image_size, config.image_size, 3),
+        patch_size=config.patch_size,
+        num_layers=config.num_layers,
+        num_heads=config.num_heads,
+        hidden_dim=config.hidden_dim,
+        mlp_dim=config.mlp_dim,
+        dtype=_policy(config),
+    )
+
+
+def _projection(config: ImageEncoderConfig | TextEncoderConfig) -> int | None:
+    return None if config.method == "backbone" else config.embedding_dim
+
+
+def _policy(config: ImageEncoderConfig | TextEncoderConfig) -> str:
+    return "mixed_bfloat16" if config.mixed_precision else "float32"

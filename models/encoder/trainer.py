@@ -1,0 +1,231 @@
+"""Trains an encoder by semantic-aware contrastive learning."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from models.encoder.augmentation import Augmentation
+from models.encoder.build import build_encoder
+from models.encoder.bytes_encoder import BytesEncoder
+from models.encoder.checkpoints import Checkpoints
+from models.encoder.config import EncoderConfig, ImageEncoderConfig, TextEncoderConfig
+from models.encoder.eval_rounds import EvalRounds
+from models.encoder.query_pairs import count_pairs, read_training_pairs
+from models.encoder.retrieval import measure_retrieval
+from models.encoder.scl_model import SclModel
+from models.training_curve import TrainingCurve
+from transforms.input_error import InputError
+
+# Steps between two points of the training curve.
+_CURVE_STEPS = 10
+ROLES = ("query", "positive", "negative")
+
+_SEARCHED = {"image": "a picture", "text": "words"}
+_UNTRAINED: dict[str, Any] = {
+    "steps": 0,
+    "seconds": 0.0,
+    "curve": [],
+    "evaluations": [],
+    "temperature": None,
+    "bank": None,
+}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a training lasts.
+
+    Attributes:
+        steps: optimizer steps in all.
+        round_steps: steps between two looks at the eval split.
+    """
+
+    steps: int
+    round_steps: int
+
+    @classmethod
+    def of(cls, pairs: int, config: EncoderConfig) -> "Schedule":
+        """The schedule for so many pairs: whole rounds."""
+        epoch_steps = max(1, round(pairs / config.batch_size))
+        round_steps = min(config.checkpoint_steps or epoch_steps, epoch_steps * config.epochs)
+        return cls(math.ceil(epoch_steps * config.epochs / round_steps) * round_steps, round_steps)
+
+    @property
+    def rounds(self) -> int:
+        """Looks at the eval split."""
+        return self.steps // self.round_steps
+
+
+def train_encoder(
+    config: ImageEncoderConfig | TextEncoderConfig,
+    train_files: Sequence[str],
+    eval_files: Sequence[str],
+    checkpoints: Checkpoints,
+    log_dir: str | None = None,
+) -> tuple[BytesEncoder, dict[str, Any]]:
+    """Builds an encoder and trains it as its configuration says.
+
+    Args:
+        config: of one modality or the other.
+        train_files: Parquet files of training pairs.
+        eval_files: the eval split's, which decide when the training ends and which weights are kept.
+        checkpoints: where the training leaves what it needs to go on.
+        log_dir: where TensorBoard's logs go; None for none.
+    Returns:
+        The encoder, and the history of its training: "modality", "method", "pairs" and what `train_scl` gives.
+    Raises:
+        InputError: no training pairs of the modality, no such backbone, or a loss that is not finite.
+    """
+    modality = "image" if isinstance(config, ImageEncoderConfig) else "text"
+    pairs = count_pairs(train_files, modality)
+    if not pairs:
+        raise InputError(
+            f"{config.section}: no search with {_SEARCHED[modality]} was followed by a purchase in the training "
+            f"days, so there is nothing to learn from; leave {modality} out of `modalities`"
+        )
+    encoder = build_encoder(config, train_files)
+    history = {"modality": modality, "method": config.method, "pairs": pairs}
+    if config.method == "backbone":
+        return encoder, history | _UNTRAINED
+    schedule = Schedule.of(pairs, config)
+    model = SclModel(
+        encoder.encoder,
+        config.embedding_dim,
+        config.queue_size,
+        config.momentum,
+        config.temperature,
+        config.triplet_weight,
+        config.triplet_margin,
+    )
+    return encoder, history | train_scl(
+        model,
+        lambda step: training_dataset(train_files, encoder, config, step),
+        schedule,
+        config,
+        checkpoints,
+        lambda: measure_retrieval(encoder, eval_files, modality),
+        log_dir,
+    )
+
+
+def training_dataset(
+    files: Sequence[str], encoder: BytesEncoder, config: EncoderConfig, first_step: int = 0
+) -> tf.data.Dataset:
+    """Batches of prepared pairs without end, from a step on.
+
+    Args:
+        files: Parquet files of pairs.
+        encoder: says how inputs are prepared.
+        config: batch size, buffer, seed and augmentation.
+        first_step: steps that are behind; their pairs are passed over, without decoding them.
+    Returns:
+        What `SclModel` takes.
+    """
+    pairs = read_training_pairs(files, encoder.modality, config.shuffle_buffer, config.seed)
+    pairs = pairs.skip(first_step * config.batch_size)
+    batches = pairs.batch(config.batch_size, drop_remainder=True)
+    augment = _augmentation(config)
+
+    def prepare(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        # The three at once: one pass of decoding or tokenizing, and of augmentation.
+        inputs = augment(encoder.prepare(tf.concat([batch[role] for role in ROLES], axis=0)))
+        return batch | dict(zip(ROLES, tf.split(inputs, len(ROLES)), strict=True))
+
+    return batches.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+
+
+def train_scl(
+    model: SclModel,
+    dataset: Callable[[int], tf.data.Dataset],
+    schedule: Schedule,
+    config: EncoderConfig,
+    checkpoints: Checkpoints,
+    measure: Callable[[], dict[str, Any]],
+    log_dir: str | None = None,
+) -> dict[str, Any]:
+    """Trains `model` with plain `fit`, from its last checkpoint where there is one; the best is kept.
+
+    Args:
+        model: not compiled.
+        dataset: gives batches from a step on, see `training_dataset`.
+        schedule: how long.
+        config: the optimizer.
+        checkpoints: where the training leaves what it needs to go on.
+        measure: of the eval split, see `EvalRounds`.
+        log_dir: where TensorBoard's logs go; None for none.
+    Returns:
+        {"steps", "seconds", "curve", "evaluations", "temperature", "bank"}; see the encoders' page.
+    Raises:
+        InputError: the loss is not finite.
+    """
+    model.compile(optimizer=make_optimizer(config, schedule), jit_compile=_jit_compile())
+    state = checkpoints.restore(model) or {
+        "step": 0,
+        "round": 0,
+        "ended": False,
+        "curve": [],
+        "evaluations": [],
+    }
+    curve = TrainingCurve(_CURVE_STEPS, points=state["curve"])
+    rounds = EvalRounds(measure, checkpoints, curve, config.patience, state["evaluations"])
+    callbacks: list[keras.callbacks.Callback] = [curve, rounds]
+    if log_dir is not None:
+        callbacks.append(keras.callbacks.TensorBoard(log_dir, update_freq=_CURVE_STEPS, write_graph=False))
+    if not state["ended"] and state["round"] < schedule.rounds:
+        model.fit(
+            dataset(state["step"]),
+            initial_epoch=state["round"],
+            epochs=schedule.rounds,
+            steps_per_epoch=schedule.round_steps,
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks,
+        )
+    steps = int(model.optimizer.iterations.numpy())
+    checkpoints.restore_best(model)
+    return {
+        "steps": steps,
+        "seconds": curve.points[-1]["seconds"] if curve.points else 0.0,
+        "curve": curve.points,
+        "evaluations": rounds.evaluations,
+        "temperature": model.current_temperature(),
+        "bank": _describe_bank(model, config),
+    }
+
+
+def make_optimizer(config: EncoderConfig, schedule: Schedule) -> keras.optimizers.Optimizer:
+    """AdamW with warm-up and cosine decay; vectors (biases, norms, the temperature) do not decay."""
+    warmup = int(schedule.steps * config.warmup_fraction)
+    learning_rate = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else config.learning_rate,
+        max(1, schedule.steps - warmup),
+        warmup_target=config.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    optimizer = keras.optimizers.AdamW(
+        learning_rate, weight_decay=config.weight_decay, global_clipnorm=config.global_clipnorm
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "scale", "embedding"])
+    return optimizer
+
+
+def _augmentation(config: EncoderConfig) -> Callable[[tf.Tensor], tf.Tensor]:
+    if isinstance(config, ImageEncoderConfig) and config.augmentation:
+        return Augmentation(config.augmentation, config.seed)
+    return lambda inputs: inputs
+
+
+def _jit_compile() -> bool | str:
+    # XLA would copy the whole bank at each step where TensorFlow writes some rows.
+    return False if keras.backend.backend() == "tensorflow" else "auto"
+
+
+def _describe_bank(model: SclModel, config: EncoderConfig) -> dict[str, Any] | None:
+    if not model.queue_size:
+        return None
+    filled = int((keras.ops.convert_to_numpy(model.bank.item_ids) >= 0).sum())
+    return {"size": model.queue_size, "filled": filled, "age_steps": filled / config.batch_size}

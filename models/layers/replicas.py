@@ -1,0 +1,47 @@
+"""The two things that keras.ops has no words for: what other replicas hold, and writing rows in place."""
+
+import keras
+from keras import ops
+
+
+def gather_replicas(values: keras.KerasTensor) -> keras.KerasTensor:
+    """Joins the rows that all replicas hold, in the order of the replicas.
+
+    Under `tf.distribute` every replica sees its own part of the batch. Other backends compile one program
+    over the whole batch, so there the rows are complete already.
+
+    Args:
+        values: `[batch, ...]`, this replica's rows.
+    Returns:
+        `[replicas * batch, ...]`, the same on every replica.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return values
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return values
+    return context.all_gather(values, axis=0)
+
+
+def write_rows(variable: keras.Variable, rows: keras.KerasTensor, values: keras.KerasTensor) -> None:
+    """Writes some rows of a variable.
+
+    TensorFlow would copy the whole variable to do it with keras.ops; it has an operation that writes the
+    rows alone. Compiled JAX updates the donated variable in place.
+
+    Args:
+        variable: `[n, ...]`.
+        rows: int32 `[batch]`, no row twice.
+        values: `[batch, ...]`, what to write; the same on every replica.
+    """
+    if keras.backend.backend() != "tensorflow":
+        variable.assign(ops.scatter_update(variable, rows[:, None], values))
+        return
+    import tensorflow as tf
+
+    if isinstance(variable.value, tf.Variable):
+        variable.value.scatter_update(tf.IndexedSlices(tf.cast(values, variable.dtype), rows))
+    else:  # in a stateless scope the value is a tensor
+        variable.assign(ops.scatter_update(variable, rows[:, None], values))
