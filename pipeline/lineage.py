@@ -57,3 +57,29 @@ def last_report(store: mlmd.MetadataStore) -> str:
     if not reports:
         raise InputError("expected a run that reached its report, found none; `adlens run` goes on with it")
     return max(reports, key=lambda artifact: artifact.id).uri
+
+
+def last_outputs(store: mlmd.MetadataStore, pipeline_name: str, node: str) -> dict[str, str]:
+    """Where the artifacts lie that a stage gave when it last ended, those of an earlier run among them.
+
+    Args:
+        store: the run's lineage.
+        pipeline_name: the pipeline that ran.
+        node: the stage's name.
+    Returns:
+        URIs by the outputs' names; of an output with several artifacts the last.
+    Raises:
+        InputError: the stage has not ended yet.
+    """
+    context = store.get_context_by_type_and_name("node", f"{pipeline_name}.{node}")
+    executions = store.get_executions_by_context(context.id) if context else []
+    ended = [entry.id for entry in executions if entry.last_known_state in (_State.COMPLETE, _State.CACHED)]
+    if not ended:
+        raise InputError(f"expected a finished {node}, found none; `adlens run` goes on with it")
+    events = [
+        event
+        for event in store.get_events_by_execution_ids([max(ended)])
+        if event.type == metadata_store_pb2.Event.OUTPUT
+    ]
+    uris = {artifact.id: artifact.uri for artifact in store.get_artifacts_by_id([e.artifact_id for e in events])}
+    return {event.path.steps[0].key: uris[event.artifact_id] for event in events}

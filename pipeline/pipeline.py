@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tfx import types
 from tfx.components import Evaluator, Pusher, SchemaGen, StatisticsGen, Transform
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
@@ -44,7 +45,7 @@ def create_pipeline(
         beam_args: Beam's own flags.
     """
     places = Root(root)
-    ingest = LogIngest(logs, config.ingest, fingerprint)
+    ingest = _ingest(logs, config, fingerprint)
     statistics = StatisticsGen(examples=ingest.outputs["examples"])
     schema = _schema(config, statistics)
     validator = ExampleValidator(
@@ -119,23 +120,42 @@ def create_pipeline(
             )
         },
     )
+    components = [
+        ingest,
+        statistics,
+        schema,
+        validator,
+        *(node for stages in encoders.values() for node in stages.nodes),
+        *embedders,
+        transform,
+        trainer,
+        baseline,
+        evaluator,
+        pusher,
+        report,
+    ]
+    return _pipeline(components, places, beam_args)
+
+
+def create_ingest_pipeline(
+    logs: str, root: str, config: RunConfig, fingerprint: str = "", beam_args: Sequence[str] = LOCAL_BEAM_ARGS
+) -> Pipeline:
+    """Wires LogIngest alone. It is that of `create_pipeline`: either uses what the other made in ROOT.
+
+    Arguments as in `create_pipeline`.
+    """
+    return _pipeline([_ingest(logs, config, fingerprint)], Root(root), beam_args)
+
+
+def _ingest(logs: str, config: RunConfig, fingerprint: str) -> LogIngest:
+    return LogIngest(logs, config.ingest, fingerprint)
+
+
+def _pipeline(components: list[BaseNode], places: Root, beam_args: Sequence[str]) -> Pipeline:
     return Pipeline(
         pipeline_name=PIPELINE_NAME,
         pipeline_root=places.artifacts,
-        components=[
-            ingest,
-            statistics,
-            schema,
-            validator,
-            *(node for stages in encoders.values() for node in stages.nodes),
-            *embedders,
-            transform,
-            trainer,
-            baseline,
-            evaluator,
-            pusher,
-            report,
-        ],
+        components=components,
         enable_cache=True,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(places.metadata),
         beam_pipeline_args=list(beam_args),

@@ -48,14 +48,30 @@ def run(
         InputError: the logs, the configuration or the environment do not allow it.
     """
     places = Root(os.path.abspath(root))
-    logs = logs if "://" in logs else os.path.abspath(logs)
+    logs = absolute(logs)
     pipeline = create_pipeline(
         logs, places.path, config, fingerprint_logs(logs, config), (*LOCAL_BEAM_ARGS, *beam_args)
     )
-    nodes = [component.id for component in pipeline.components]
+    execute(pipeline, runner, out)
+    return refresh_report(places, [component.id for component in pipeline.components])
+
+
+def execute(pipeline: Pipeline, runner: str, out: TextIO) -> None:
+    """Runs what is not done yet of a pipeline.
+
+    Args:
+        pipeline: the stages.
+        runner: as in `run`.
+        out: where a line for each stage goes.
+    Raises:
+        InputError: the logs, the configuration or the environment do not allow it.
+    """
+    absl_logging.set_verbosity(absl_logging.INFO)
+    progress = StageProgress([component.id for component in pipeline.components], out)
+    logger = absl_logging.get_absl_logger()
+    logger.addHandler(progress)
     try:
-        _execute(pipeline, nodes, runner, out)
-        return refresh_report(places, nodes)
+        _make_runner(runner).run(pipeline)
     except InputError:
         raise
     except Exception as error:
@@ -63,6 +79,13 @@ def run(
         if mistake is None:
             raise
         raise mistake from error
+    finally:
+        logger.removeHandler(progress)
+
+
+def absolute(path: str) -> str:
+    """A local path as an absolute one, so that it names the same place in every folder; a URI as it is."""
+    return path if "://" in path else os.path.abspath(path)
 
 
 def refresh_report(places: Root, nodes: Sequence[str]) -> dict[str, Any]:
@@ -80,17 +103,6 @@ def fingerprint_logs(logs: str, config: RunConfig) -> str:
         for file in files:
             digest.update(f"{log}\t{file.path}\t{file.fingerprint}\n".encode())
     return digest.hexdigest()
-
-
-def _execute(pipeline: Pipeline, nodes: Sequence[str], runner: str, out: TextIO) -> None:
-    absl_logging.set_verbosity(absl_logging.INFO)
-    progress = StageProgress(nodes, out)
-    logger = absl_logging.get_absl_logger()
-    logger.addHandler(progress)
-    try:
-        _make_runner(runner).run(pipeline)
-    finally:
-        logger.removeHandler(progress)
 
 
 def _make_runner(runner: str) -> TfxRunner:

@@ -11,6 +11,10 @@ from models.losses.info_nce import EXCLUDED
 # Rows of the bank that are looked at at once: their similarities stay near the processor.
 _CHUNK = 8_192
 EMPTY = -1
+# Logits lie in [-scale, scale]. Moved up by this, those of any scale up to 80 have exponentials that float32
+# holds: exp(73) leaves room for the sum of 6 million of them, exp(73 - 160) is still a normal number.
+_HEADROOM = 73.0
+_TINY = 1.2e-38  # the least normal number of float32
 
 
 @keras.saving.register_keras_serializable(package="adlens")
@@ -27,7 +31,7 @@ class MemoryBank(keras.layers.Layer):
         embedding_dim: int > 0. Length of a key.
     Call arguments:
         scaled_queries: float32 `[batch, embedding_dim]`, unit vectors times `scale`.
-        scale: float32 scalar, 1 / temperature; the largest logit that can be.
+        scale: float32 scalar, 1 / temperature; the largest logit that can be, at most 80.
         item_ids: int32 `[batch]`, the positives' items: a key of the same item is no negative.
     Returns:
         float32 `[batch]`: log Σ exp(scaled_query · key) over the keys of other items; very low where there
@@ -87,11 +91,10 @@ class MemoryBank(keras.layers.Layer):
     def call(
         self, scaled_queries: keras.KerasTensor, scale: keras.KerasTensor, item_ids: keras.KerasTensor
     ) -> keras.KerasTensor:
-        queries, shift = ops.stop_gradient(scaled_queries), ops.stop_gradient(scale)
+        queries, shift = ops.stop_gradient(scaled_queries), ops.stop_gradient(scale) - _HEADROOM
         total, weighted = self._sum_over_chunks(queries, shift, item_ids)
-        tiny = 1e-37
-        value = ops.where(total > 0, ops.log(ops.maximum(total, tiny)) + shift, EXCLUDED)
-        mean_key = weighted / ops.maximum(total, tiny)[:, None]
+        value = ops.where(total > 0, ops.log(ops.maximum(total, _TINY)) + shift, EXCLUDED)
+        mean_key = weighted / ops.maximum(total, _TINY)[:, None]
         # Worth 0; it carries the gradient.
         return value + ops.sum((scaled_queries - queries) * mean_key, axis=-1)
 
@@ -99,10 +102,8 @@ class MemoryBank(keras.layers.Layer):
         self, queries: keras.KerasTensor, shift: keras.KerasTensor, item_ids: keras.KerasTensor
     ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """Σ exp(logit - shift), `[batch]`, and Σ exp(logit - shift) · key, `[batch, embedding_dim]`."""
-        bank_keys, bank_ids = (
-            ops.convert_to_tensor(self.keys),
-            ops.convert_to_tensor(self.item_ids),
-        )
+        bank_keys = ops.stop_gradient(ops.convert_to_tensor(self.keys))
+        bank_ids = ops.convert_to_tensor(self.item_ids)
 
         def add_chunk(
             index: keras.KerasTensor, total: keras.KerasTensor, weighted: keras.KerasTensor

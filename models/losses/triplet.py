@@ -25,8 +25,11 @@ def triplet_loss(
         float32 scalar.
     Source: Schroff et al. 2015 (arXiv 1503.03832), equation 2; used by Sheng et al. 2024, section 6.1.2.
     """
+    is_there = has_negative > 0
+    # A missing negative's vector may be anything, not-a-number too: it must not even meet the query, whose
+    # gradient it would spoil.
+    negatives = ops.where(is_there[:, None], negatives, ops.zeros_like(negatives))
     to_positive = ops.sum(queries * positives, axis=-1)
     to_negative = ops.sum(queries * negatives, axis=-1)
     losses = ops.relu(2 * (to_negative - to_positive) + margin)
-    # `where` and not a product: a missing negative's vector may be anything, not-a-number too.
-    return ops.mean(ops.where(has_negative > 0, losses, ops.zeros_like(losses)))
+    return ops.mean(ops.where(is_there, losses, ops.zeros_like(losses)))

@@ -121,9 +121,11 @@ def test_retrieval_breaks_ties_by_the_order_of_candidates() -> None:
     assert result.indices.tolist() == [[1, 2, 3, 0]] * 2
     assert result.ranks.tolist() == [2, 4]
     # Of many equal ones too.
-    result = retrieve([[1.0, 0.0]], [99], np.tile([0.0, 1.0], (500, 1)), 500)
-    assert result.indices.tolist() == [list(range(500))]
-    assert result.ranks.tolist() == [100]
+    scores = np.random.default_rng(0).integers(0, 3, 500)
+    order = sorted(range(500), key=lambda place: -scores[place])
+    result = retrieve([[1.0]], [99], scores[:, None], 500)
+    assert result.indices.tolist() == [order]
+    assert result.ranks.tolist() == [order.index(99) + 1]
 
 
 def test_no_queries() -> None:

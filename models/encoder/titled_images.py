@@ -1,0 +1,86 @@
+"""Reads <title, picture> of the catalog's items."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs
+import pyarrow.parquet as pq
+import tensorflow as tf
+
+_COLUMNS = ("item_id", "title", "image")
+_ROWS_READ = 256
+
+
+def read_titled_images(
+    files: Sequence[str], created_before: int, columns: Sequence[str] = _COLUMNS
+) -> Iterator[pa.RecordBatch]:
+    """The items that have a title and a picture and were created before a time.
+
+    Args:
+        files: Parquet files of a catalog.
+        created_before: microseconds since 1970-01-01 UTC; an item that does not say when it was created is
+            left out, since nothing shows that it is old enough.
+        columns: what to give.
+    """
+    for file in files:
+        filesystem, path = pyarrow.fs.FileSystem.from_uri(file)
+        with pq.ParquetFile(path, filesystem=filesystem) as stream:
+            for batch in stream.iter_batches(_ROWS_READ, columns=[*_COLUMNS, "created_at"]):
+                yield batch.filter(_is_usable(batch, created_before)).select(list(columns))
+
+
+def count_titled_images(files: Sequence[str], created_before: int) -> int:
+    """How many such items there are."""
+    return sum(batch.num_rows for batch in read_titled_images(files, created_before))
+
+
+def read_training_items(
+    files: Sequence[str], created_before: int, shuffle_buffer: int, seed: int
+) -> tf.data.Dataset:
+    """Items without end in an order that follows from the seed; each pass has another one.
+
+    Args:
+        files: Parquet files of a catalog, at least one usable item among them.
+        created_before: see `read_titled_images`.
+        shuffle_buffer: items that are held to pick the next from.
+        seed: of the order.
+    Returns:
+        Single items: "image" and "text", string scalars, and "item_id", int32.
+    """
+    specs = {name: tf.TensorSpec([None], tf.string) for name in ("image", "text", "item_id")}
+
+    def read(file: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.Dataset.from_generator(
+            lambda name: _plain_batches(name.decode(), created_before), output_signature=specs, args=(file,)
+        )
+
+    items = tf.data.Dataset.from_tensor_slices(list(files))
+    items = items.shuffle(len(files), seed=seed, reshuffle_each_iteration=True)
+    items = items.flat_map(read).unbatch()
+    items = items.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True).repeat()
+    return items.map(_number_item)
+
+
+def _is_usable(batch: pa.RecordBatch, created_before: int) -> pa.Array:
+    is_old = pc.less(batch.column("created_at").cast(pa.int64()), created_before)
+    has_title = pc.greater(pc.utf8_length(pc.utf8_trim_whitespace(batch.column("title"))), 0)
+    has_image = pc.greater(pc.binary_length(batch.column("image")), 0)
+    # Null where a value is not there, which a filter drops.
+    return pc.and_(is_old, pc.and_(has_title, has_image))
+
+
+def _plain_batches(file: str, created_before: int) -> Iterator[dict[str, Any]]:
+    for batch in read_titled_images([file], created_before):
+        if batch.num_rows:
+            item_ids, titles, images = (
+                column.cast(pa.binary()).to_numpy(zero_copy_only=False) for column in batch.columns
+            )
+            yield {"image": images, "text": titles, "item_id": item_ids}
+
+
+def _number_item(item: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    # A number is enough to see that two items are the same.
+    number = tf.strings.to_hash_bucket_fast(item["item_id"], 2**31 - 1)
+    return item | {"item_id": tf.cast(number, tf.int32)}

@@ -1,0 +1,75 @@
+"""What an experiment needs of LogIngest."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TextIO
+
+from components.report import files
+from models.encoder.query_pairs import list_files
+from pipeline import lineage
+from pipeline.config import RunConfig
+from pipeline.pipeline import PIPELINE_NAME, create_ingest_pipeline
+from pipeline.root import Root
+from pipeline.run import absolute, execute, fingerprint_logs
+from transforms.configuration import to_json
+from transforms.ingest_config import parse_time
+from transforms.log_counts import COUNTS_FILE
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The artifacts of LogIngest.
+
+    Attributes:
+        query_pairs: where the pairs lie.
+        catalog: where the catalog lies.
+        rejects: where the counts lie.
+        fingerprint: of the logs, of how they were read, and of the version of Adlens.
+    """
+
+    query_pairs: str
+    catalog: str
+    rejects: str
+    fingerprint: str
+
+    @classmethod
+    def make(cls, logs: str, places: Root, config: RunConfig, out: TextIO) -> "Ingested":
+        """Runs LogIngest, or takes what a run over the same ROOT made of the same logs.
+
+        Args:
+            logs: the folder of the four logs.
+            places: ROOT.
+            config: the configuration of all stages.
+            out: where progress goes.
+        Raises:
+            InputError: the logs cannot be used.
+        """
+        logs = absolute(logs)
+        fingerprint = fingerprint_logs(logs, config)
+        pipeline = create_ingest_pipeline(logs, places.path, config, fingerprint)
+        execute(pipeline, "local", out)
+        uris = lineage.last_outputs(lineage.open_store(places), PIPELINE_NAME, pipeline.components[0].id)
+        state = json.dumps([fingerprint, to_json(config.ingest), metadata.version("adlens")])
+        return cls(
+            uris["query_pairs"],
+            uris["catalog"],
+            uris["rejects"],
+            hashlib.sha256(state.encode()).hexdigest(),
+        )
+
+    def pair_files(self, split: str) -> list[str]:
+        """The Parquet files of a split's query pairs."""
+        return list_files(f"{self.query_pairs}/Split-{split}")
+
+    @property
+    def catalog_files(self) -> list[str]:
+        """The Parquet files of the catalog."""
+        return list_files(self.catalog)
+
+    @property
+    def train_end(self) -> int:
+        """When the training days end, in microseconds since 1970-01-01 UTC."""
+        counts = files.read_json(f"{self.rejects}/{COUNTS_FILE}")
+        return parse_time("boundaries.train_end", counts["boundaries"]["train_end"])

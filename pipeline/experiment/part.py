@@ -1,0 +1,29 @@
+"""A table or figure of the papers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import RenderableType
+
+from components.report.markup import Markup
+from pipeline.experiment.bench import Bench
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table or figure of the papers.
+
+    Attributes:
+        name: its key in `experiment.json` and its name on the command line.
+        run: does what is missing and gives the rows for `experiment.json`.
+        tables: the rows for a terminal.
+        section: the rows for the page.
+    """
+
+    name: str
+    run: Callable[[Bench], Rows]
+    tables: Callable[[Rows], list[RenderableType]]
+    section: Callable[[Rows], Markup]
