@@ -62,11 +62,10 @@ class TrainingCurve(keras.callbacks.Callback):
             self._add_point()
 
     def _add_point(self) -> None:
-        tracker = self.model.metrics[
-            0
-        ]  # Keras's mean of the loss since the epoch began, weighted by examples
-        total, count = float(tracker.total), int(tracker.count)
-        examples = count - self._epoch_count
+        # Keras's mean of the loss since the epoch began, weighted by examples; read as a sum over replicas.
+        tracker = self.model.metrics[0]
+        total, count = (float(keras.ops.convert_to_numpy(value)) for value in (tracker.total, tracker.count))
+        examples = int(count - self._epoch_count)
         self.examples += examples
         point = {
             "step": self._step,

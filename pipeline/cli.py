@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.config import RunConfig
 
 PRESET_NAMES = ("tiny", "demo", "movielens", "full")
+EXPERIMENTS = ("table2",)
 SIMULATIONS = ("tiny", "demo", "bench")
 
 
@@ -21,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The libraries' start-up chatter; what they say later goes to the run's log.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options = _parser().parse_args(arguments)
+    options.line = shlex.join(["adlens", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         return options.command(options)
     except InputError as error:
@@ -66,6 +69,15 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--beam-arg", action="append", default=[], metavar="FLAG", help="a flag for Beam (repeatable)"
     )
+
+    experiment = _command(
+        commands, "experiment", _experiment, "make the papers' tables and figures on these logs"
+    )
+    experiment.add_argument("--logs", required=True, help="the folder of the four logs")
+    experiment.add_argument("--root", required=True, help="the folder for artifacts and results")
+    experiment.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=EXPERIMENTS, metavar="NAME")
+    experiment.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds of each method")
+    _add_config(experiment)
 
     report = _command(commands, "report", _report, "write the HTML report of a finished run again")
     report.add_argument("--root", required=True, help="the folder that the run was given")
@@ -167,6 +179,31 @@ def _run(options: argparse.Namespace) -> int:
             print(f"adlens: a stage failed; {places.log} has all that was said before", file=out)
             raise
     print_summary(summary, Path(Root(options.root).report))
+    return 0
+
+
+def _experiment(options: argparse.Namespace) -> int:
+    if options.seeds < 1:
+        raise InputError(f"--seeds must be at least 1, got {options.seeds}")
+    config = _config(options)
+    from pipeline.progress import quiet
+    from pipeline.root import Root
+
+    places = Root(os.path.abspath(options.root))
+    print("adlens: loading TensorFlow and TFX", file=sys.stderr, flush=True)
+    with quiet(places.log) as out:
+        from pipeline.experiment.runner import print_experiment, run_experiment
+
+        try:
+            found = run_experiment(
+                options.logs, options.root, config, options.only, options.seeds, options.line, out
+            )
+        except InputError:
+            raise
+        except Exception:
+            print(f"adlens: a trial failed; {places.log} has all that was said before", file=out)
+            raise
+    print_experiment(found, Path(Root(options.root).experiment_page))
     return 0
 
 

@@ -81,5 +81,7 @@ def last_outputs(store: mlmd.MetadataStore, pipeline_name: str, node: str) -> di
         for event in store.get_events_by_execution_ids([max(ended)])
         if event.type == metadata_store_pb2.Event.OUTPUT
     ]
-    uris = {artifact.id: artifact.uri for artifact in store.get_artifacts_by_id([e.artifact_id for e in events])}
+    uris = {
+        artifact.id: artifact.uri for artifact in store.get_artifacts_by_id([e.artifact_id for e in events])
+    }
     return {event.path.steps[0].key: uris[event.artifact_id] for event in events}

@@ -35,6 +35,21 @@ class Root:
         return os.path.join(self.path, "report.html")
 
     @property
+    def experiments(self) -> str:
+        """What the trials of `adlens experiment` gave, a file a trial."""
+        return os.path.join(self.path, "experiment")
+
+    @property
+    def experiment(self) -> str:
+        """The papers' tables and figures, for programs."""
+        return os.path.join(self.path, "experiment.json")
+
+    @property
+    def experiment_page(self) -> str:
+        """The papers' tables and figures, for people."""
+        return os.path.join(self.path, "experiment.html")
+
+    @property
     def checkpoints(self) -> str:
         """What a training needs to go on after a kill; empty when all have ended."""
         return os.path.join(self.path, "checkpoints")

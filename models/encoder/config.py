@@ -41,12 +41,12 @@ class EncoderConfig:
     backbone: str = ""
     embedding_dim: int = 128
     queue_size: int = 2_048
-    momentum: float = 0.99
+    momentum: float = 0.9
     temperature: float = 0.07
     triplet_weight: float = 1.0
     triplet_margin: float = 0.2
     batch_size: int = 64
-    epochs: int = 8
+    epochs: int = 5
     learning_rate: float = 0.001
     weight_decay: float = 0.01
     warmup_fraction: float = 0.1
@@ -98,7 +98,7 @@ class ImageEncoderConfig(EncoderConfig):
     num_heads: int = 4
     hidden_dim: int = 96
     mlp_dim: int = 192
-    augmentation: float = 0.5
+    augmentation: float = 0.3
 
     def __post_init__(self) -> None:
         super().__post_init__()

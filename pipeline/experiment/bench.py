@@ -30,25 +30,31 @@ class Bench:
     out: TextIO
 
     def once(
-        self, title: str, settings: dict[str, Any], place: str, make: Callable[[str], dict[str, Any]]
+        self,
+        place: str,
+        title: str,
+        settings: dict[str, Any],
+        make: Callable[[str], dict[str, Any]],
+        describe: Callable[[dict[str, Any]], str],
     ) -> dict[str, Any]:
         """The result of a trial: what was kept of it, or what it gives now.
 
         Args:
+            place: which trial of how many, to show.
             title: names the trial for people.
             settings: plain values, all that the result follows from beside the data.
-            place: which trial of how many, to show.
             make: does the trial; its argument is a folder of its own for checkpoints.
+            describe: a result in a few words, to show.
         """
         name = self.store.name(title, settings)
         result = self.store.find(name)
         if result is not None:
-            self._say(place, title, "done before")
+            self._say(place, title, f"{describe(result)}, done before")
             return result
         self._say(place, title, "…")
         result = make(f"{self.checkpoints}/{name}")
         self.store.save(name, result)
-        self._say(place, title, result["said"])
+        self._say(place, title, describe(result))
         return result
 
     def _say(self, place: str, title: str, text: str) -> None:

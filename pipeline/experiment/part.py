@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import RenderableType
+from rich import box
+from rich.table import Table
 
 from components.report.markup import Markup
 from pipeline.experiment.bench import Bench
@@ -25,5 +26,5 @@ class Part:
 
     name: str
     run: Callable[[Bench], Rows]
-    tables: Callable[[Rows], list[RenderableType]]
+    tables: Callable[[Rows, box.Box], list[Table]]
     section: Callable[[Rows], Markup]

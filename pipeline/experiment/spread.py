@@ -26,6 +26,4 @@ def spread(values: Sequence[float | None]) -> dict[str, Any]:
 
 def differences(first: Sequence[float | None], second: Sequence[float | None]) -> dict[str, Any]:
     """`spread` of first - second, seed by seed: what both owe to a seed falls out."""
-    return spread(
-        [None if a is None or b is None else a - b for a, b in zip(first, second, strict=True)]
-    )
+    return spread([None if a is None or b is None else a - b for a, b in zip(first, second, strict=True)])

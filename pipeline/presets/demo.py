@@ -1,11 +1,20 @@
 """The run of `make demo`."""
 
+from models.encoder.config import ImageEncoderConfig
 from pipeline.config import RunConfig
 
 
 def demo() -> RunConfig:
-    """About 100 thousand simulated impressions on a laptop.
+    """About 100 thousand simulated impressions and 6 thousand query pairs on a laptop.
 
     adlens simulate --preset demo --out LOGS && adlens run --logs LOGS --root ROOT --preset demo
+
+    The pictures' encoder starts from ImageNet weights (the extra `pretrained`), the texts' from nothing.
+    Augmentation is left out: in three epochs it changed nothing on the eval split and took a fifth of the
+    time.
     """
-    return RunConfig()
+    return RunConfig(
+        image_encoder=ImageEncoderConfig(
+            backbone="efficientnet-lite0-imagenet", image_size=64, epochs=3, augmentation=0.0
+        )
+    )

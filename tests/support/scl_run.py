@@ -30,6 +30,8 @@ def main() -> None:
     import keras
     import tensorflow as tf
 
+    from models.training_curve import TrainingCurve
+
     if options.replicas > 1:
         processor = tf.config.list_physical_devices("CPU")[0]
         devices = [tf.config.LogicalDeviceConfiguration()] * options.replicas
@@ -41,12 +43,14 @@ def main() -> None:
     else:
         model = _model()
     batches = tf.data.Dataset.from_tensor_slices(_examples()).batch(BATCH_SIZE, drop_remainder=True)
-    history = model.fit(batches, epochs=STEPS, steps_per_epoch=1, shuffle=False, verbose=0)
+    # Under replicas `fit` itself reports the first one's loss.
+    curve = TrainingCurve(every_steps=1)
+    model.fit(batches, epochs=STEPS, steps_per_epoch=1, shuffle=False, verbose=0, callbacks=[curve])
     to_numpy = keras.ops.convert_to_numpy
     np.savez(
         options.out,
         backend=keras.backend.backend(),
-        losses=np.array(history.history["loss"]),
+        losses=np.array([point["loss"] for point in curve.points]),
         item_ids=to_numpy(model.bank.item_ids),
         position=to_numpy(model.bank.position),
         keys=to_numpy(model.bank.keys),

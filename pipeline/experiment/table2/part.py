@@ -1,0 +1,62 @@
+"""Table 2 as a part of the experiment."""
+
+from functools import partial
+from typing import Any
+
+from components.report import formats
+from pipeline.experiment.bench import Bench
+from pipeline.experiment.part import Part, Rows
+from pipeline.experiment.table2.held_out_pairs import HeldOutPairs
+from pipeline.experiment.table2.methods import METHODS
+from pipeline.experiment.table2.page import section
+from pipeline.experiment.table2.rows import make_rows
+from pipeline.experiment.table2.terminal import tables
+from pipeline.experiment.table2.trial import Trial
+from transforms.input_error import InputError
+from transforms.time_splits import SPLITS
+
+
+def run(bench: Bench) -> Rows:
+    """Trains and measures every method with every seed, as far as it is not done yet.
+
+    Raises:
+        InputError: the logs or the configuration do not allow it.
+    """
+    config = bench.config
+    if not config.modalities:
+        raise InputError("table2 compares encoders, so `modalities` must name image, text or both")
+    measured = config.encoder_evaluator
+    held_out = {
+        modality: HeldOutPairs(
+            bench.data.pair_files(SPLITS[-1]), modality, measured.batch_size, measured.seed
+        )
+        for modality in config.modalities
+    }
+    # Seed by seed, so that what is there after a kill compares the methods.
+    trials = [
+        Trial.of(method, modality, config, index)
+        for index in range(bench.seeds)
+        for modality in config.modalities
+        for method in METHODS
+    ]
+    results = [
+        bench.once(
+            f"{number:>2}/{len(trials)}",
+            trial.title,
+            {**trial.settings, "seed": measured.seed},
+            partial(trial.run, bench.data, held_out[trial.modality]),
+            _describe,
+        )
+        for number, trial in enumerate(trials, 1)
+    ]
+    return make_rows(results)
+
+
+def _describe(result: dict[str, Any]) -> str:
+    accuracy = f"acc@1 {formats.metric(result['acc@1'])}, acc@5 {formats.metric(result['acc@5'])}"
+    if not result["steps"]:
+        return accuracy
+    return f"{accuracy}, {result['steps']:,} steps in {formats.seconds(result['seconds'])}"
+
+
+TABLE2 = Part("table2", run, tables, section)

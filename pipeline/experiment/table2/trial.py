@@ -1,0 +1,105 @@
+"""One training of a method, and its measurement."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from models.encoder.bytes_encoder import BytesEncoder
+from models.encoder.checkpoints import Checkpoints
+from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
+from models.encoder.query_pairs import count_pairs
+from models.encoder.title_image_trainer import TitledCatalog, train_title_image
+from models.encoder.trainer import Schedule, train_encoder
+from pipeline.config import RunConfig
+from pipeline.experiment.ingested import Ingested
+from pipeline.experiment.table2.held_out_pairs import HeldOutPairs
+from pipeline.experiment.table2.methods import Method
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of a method, and its measurement.
+
+    Attributes:
+        method: how the encoder is trained.
+        modality: "image" or "text", what is measured.
+        image: the encoder of pictures.
+        text: the encoder of texts; of the two only the measured one is trained, unless the method needs both.
+    """
+
+    method: Method
+    modality: str
+    image: ImageEncoderConfig
+    text: TextEncoderConfig
+
+    @classmethod
+    def of(cls, method: Method, modality: str, config: RunConfig, index: int) -> "Trial":
+        """The trial with the seed that is `index` after the configuration's."""
+        image, text = config.image_encoder, config.text_encoder
+        return cls(
+            method,
+            modality,
+            dataclasses.replace(image, seed=image.seed + index, **method.changes),
+            dataclasses.replace(text, seed=text.seed + index, **method.changes),
+        )
+
+    @property
+    def config(self) -> ImageEncoderConfig | TextEncoderConfig:
+        """The measured encoder's configuration."""
+        return self.image if self.modality == "image" else self.text
+
+    @property
+    def title(self) -> str:
+        """Names the trial for people."""
+        return f"{self.method.name}-{self.modality}-seed{self.config.seed}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that the result follows from beside the data, as plain values."""
+        configs = [self.image, self.text] if self.method.reads_catalog else [self.config]
+        return {
+            "method": self.method.name,
+            "modality": self.modality,
+            "configs": [dataclasses.asdict(config) for config in configs],
+        }
+
+    def run(self, data: Ingested, held_out: HeldOutPairs, checkpoint_folder: str) -> dict[str, Any]:
+        """Trains and measures.
+
+        Args:
+            data: what LogIngest made.
+            held_out: the pairs to measure on.
+            checkpoint_folder: the trial's own.
+        Raises:
+            InputError: nothing to learn from, no such backbone, or a training that diverges.
+        """
+        keras.utils.clear_session()  # what the trials before left behind would add up
+        checkpoints = Checkpoints(checkpoint_folder)
+        encoder, history = self._train(data, checkpoints)
+        result = {
+            "method": self.method.name,
+            "modality": self.modality,
+            "seed": self.config.seed,
+            **held_out.measure(encoder),
+            **{name: history[name] for name in ("steps", "seconds", "curve", "temperature")},
+        }
+        checkpoints.remove()
+        return result
+
+    def _train(self, data: Ingested, checkpoints: Checkpoints) -> tuple[BytesEncoder, dict[str, Any]]:
+        pairs = data.pair_files("train")
+        if not self.method.reads_catalog:
+            return train_encoder(self.config, pairs, data.pair_files("eval"), checkpoints)
+        towers, history = train_title_image(
+            self.image,
+            self.text,
+            self.config,
+            TitledCatalog(data.catalog_files, data.train_end),
+            pairs,
+            # As many steps as SCL takes on the pairs of this modality.
+            Schedule.of(count_pairs(pairs, self.modality), self.config),
+            checkpoints,
+        )
+        return getattr(towers, self.modality), history
