@@ -44,7 +44,8 @@ class TrainingCurve(keras.callbacks.Callback):
         self._started = self._shown - self._seconds_before
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._epoch_total, self._epoch_count = 0.0, 0
+        self._epoch_total = 0.0
+        self._epoch_count = 0
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self._step += 1
@@ -65,7 +66,7 @@ class TrainingCurve(keras.callbacks.Callback):
         # Keras's mean of the loss since the epoch began, weighted by examples; read as a sum over replicas.
         tracker = self.model.metrics[0]
         total, count = (float(keras.ops.convert_to_numpy(value)) for value in (tracker.total, tracker.count))
-        examples = int(count - self._epoch_count)
+        examples = int(count) - self._epoch_count
         self.examples += examples
         point = {
             "step": self._step,
@@ -73,7 +74,7 @@ class TrainingCurve(keras.callbacks.Callback):
             "loss": (total - self._epoch_total) / examples,
             "seconds": time.perf_counter() - self._started,
         }
-        self._epoch_total, self._epoch_count = total, count
+        self._epoch_total, self._epoch_count = total, int(count)
         self.points.append(point)
         self._show(point)
 

@@ -88,6 +88,9 @@ class SclModel(keras.Model):
             loss += self.triplet_weight * triplet_loss(
                 queries, positives, negatives, inputs["has_negative"], self.triplet_margin
             )
+        # Replicas take turns whenever one waits for the others' keys, and they share the list of losses: what
+        # another left there is not this one's.
+        self._clear_losses()
         self.add_loss(loss)
         return queries
 

@@ -1,6 +1,5 @@
 """A figure over several seeds."""
 
-import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +17,7 @@ def spread(values: Sequence[float | None]) -> dict[str, Any]:
     known = [value for value in values if value is not None]
     is_whole = bool(known) and len(known) == len(values)
     return {
-        "mean": math.fsum(known) / len(known) if is_whole else None,
+        "mean": statistics.fmean(known) if is_whole else None,
         "std": statistics.stdev(known) if is_whole and len(known) > 1 else None,
         "values": list(values),
     }

@@ -12,7 +12,18 @@ import pytest
 ADLENS = Path(sys.executable).parent / "adlens"
 
 # The stages that take long enough to be hit; the others end within milliseconds of starting.
-KILLED_STAGES = ("LogIngest", "StatisticsGen", "Transform", "CtrTrainer", "Evaluator", "Report")
+KILLED_STAGES = (
+    "LogIngest",
+    "ImageEncoder",
+    "StatisticsGen",
+    "TextEncoder",
+    "ImageEncoderEvaluator",
+    "Transform",
+    "CatalogEmbedder",
+    "CtrTrainer",
+    "Evaluator",
+    "Report",
+)
 
 
 @dataclass(frozen=True)

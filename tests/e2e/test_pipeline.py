@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 pytestmark = pytest.mark.timeout(1200)
@@ -39,12 +41,40 @@ print(json.dumps({"default": default.numpy().ravel().tolist(), "candidates": can
                   "behaviors": len(column("behavior_item_id"))}))
 """
 
+# Runs in a process that does not know this project: encodes pictures and titles as TF Serving would.
+ENCODE_ELSEWHERE = """
+import sys
+import numpy as np
+import pyarrow.parquet as pq
+import tensorflow as tf
+import tensorflow_text
+
+image, text, inputs, expected = sys.argv[1:]
+table, expected = pq.read_table(inputs), np.load(expected)
+for name, path, input_name, column in (
+    ("image", image, "image_bytes", "image"), ("text", text, "text", "title")
+):
+    loaded = tf.saved_model.load(path)
+    assert not {"models", "transforms", "serving", "pipeline"} & set(sys.modules)
+    encode = loaded.signatures["serving_default"]
+    values = table[column].to_pylist()
+    whole = encode(**{input_name: tf.constant(values)})["embedding"].numpy()
+    single = encode(**{input_name: tf.constant(values[:1])})["embedding"].numpy()
+    np.testing.assert_allclose(whole, expected[name], atol=1e-5)
+    np.testing.assert_allclose(single, expected[name][:1], atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(whole, axis=1), 1, atol=1e-5)
+"""
+
 
 def test_run_ends_well_after_a_kill_in_every_stage(finished_run):
     assert finished_run.killed_in == (
         "LogIngest",
+        "ImageEncoder",
         "StatisticsGen",
+        "TextEncoder",
+        "ImageEncoderEvaluator",
         "Transform",
+        "CatalogEmbedder",
         "CtrTrainer",
         "Evaluator",
         "Report",
@@ -63,8 +93,9 @@ def test_finished_stages_are_not_run_again(finished_run):
         for execution in store.get_executions_by_context(context.id):
             if execution.last_known_state == metadata_store_pb2.Execution.COMPLETE:
                 complete[context.name] = complete.get(context.name, 0) + 1
-    # The resolver looks for a baseline in every run; each stage that computes has ended exactly once.
-    complete.pop("adlens.LastBlessedModel")
+    # The resolvers look for baselines in every run; each stage that computes has ended exactly once.
+    for resolver in ("LastBlessedModel", "LastBlessedImageEncoder", "LastBlessedTextEncoder"):
+        complete.pop(f"adlens.{resolver}")
     assert complete == {
         f"adlens.{stage}": 1
         for stage in (
@@ -72,6 +103,13 @@ def test_finished_stages_are_not_run_again(finished_run):
             "StatisticsGen",
             "SchemaGen",
             "ExampleValidator",
+            "ImageEncoder",
+            "ImageEncoderEvaluator",
+            "ImageEncoderPusher",
+            "TextEncoder",
+            "TextEncoderEvaluator",
+            "TextEncoderPusher",
+            "CatalogEmbedder",
             "Transform",
             "CtrTrainer",
             "Evaluator",
@@ -90,8 +128,49 @@ def test_summary_accounts_for_every_row(finished_run):
     groups = summary["ctr"]["groups"]
     assert sum(group["impressions"] for group in groups) == logs["splits"]["test"]
     assert 0.3 < summary["ctr"]["auc"] < 0.9
-    assert [stage["name"] for stage in summary["stages"]][:2] == ["LogIngest", "StatisticsGen"]
-    assert all(stage["seconds"] > 0 for stage in summary["stages"] if stage["name"] != "LastBlessedModel")
+    assert {"LogIngest", "ImageEncoder", "CatalogEmbedder"} <= {stage["name"] for stage in summary["stages"]}
+    computing = [stage for stage in summary["stages"] if not stage["name"].startswith("LastBlessed")]
+    assert all(stage["seconds"] > 0 for stage in computing)
+
+
+def test_summary_tells_of_the_encoders(finished_run):
+    summary = json.loads((finished_run.root / "summary.json").read_text())
+    pairs = summary["logs"]["query_pairs"]["test"]
+    for modality in ("image", "text"):
+        encoder = summary["encoder"][modality]
+        assert 0 < encoder["pairs"] < pairs
+        assert 0 <= encoder["acc@1"] <= encoder["acc@5"] <= 1
+        assert summary["pushed"][f"{modality}_encoder"].startswith(f"serving/{modality}_encoder/")
+    assert sum(summary["encoder"][modality]["pairs"] for modality in ("image", "text")) == pairs
+    # Every simulated item has a picture and a title.
+    embeddings = summary["embeddings"]
+    assert (embeddings["items"], embeddings["image_coverage"], embeddings["text_coverage"]) == (150, 1.0, 1.0)
+
+
+def test_pushed_encoders_give_the_catalogs_embeddings_without_this_project(finished_run, tmp_path):
+    summary = json.loads((finished_run.root / "summary.json").read_text())
+    catalog = pq.ParquetDataset(sorted((finished_run.logs / "catalog").glob("*.parquet"))).read()
+    files = (finished_run.root / "artifacts/CatalogEmbedder/embeddings").glob("*/*.parquet")
+    embeddings = pq.ParquetDataset(sorted(files)).read().to_pylist()
+    by_item = {row["item_id"]: row for row in embeddings}
+    assert sorted(by_item) == sorted(catalog["item_id"].to_pylist())
+    inputs, expected = tmp_path / "inputs.parquet", tmp_path / "expected.npz"
+    pq.write_table(catalog.slice(0, 7), inputs)
+    item_ids = catalog["item_id"].to_pylist()[:7]
+    np.savez(
+        expected,
+        **{name: [by_item[item][f"{name}_embedding"] for item in item_ids] for name in ("image", "text")},
+    )
+    pushed = [str(finished_run.root / summary["pushed"][f"{name}_encoder"]) for name in ("image", "text")]
+    done = subprocess.run(
+        [sys.executable, "-c", ENCODE_ELSEWHERE, *pushed, str(inputs), str(expected)],
+        check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_report_and_table_are_written(finished_run):

@@ -1,6 +1,6 @@
 """Trains a small contrastive model for a few steps with plain `fit` and leaves what it came to.
 
-    python tests/support/scl_run.py OUT.npz [--replicas 2]
+    python tests/support/scl_run.py OUT.npz [--replicas 2] [--optimizer adamw]
 
 Backend (KERAS_BACKEND) and replicas are a process's own, so whoever compares two of them starts two. All
 values come from NumPy, the same whatever the backend.
@@ -22,6 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out")
     parser.add_argument("--replicas", type=int, default=1)
+    parser.add_argument("--optimizer", choices=("sgd", "adamw"), default="sgd")
     options = parser.parse_args()
 
     import models  # noqa: F401  (chooses the Keras of the process before TensorFlow is imported)
@@ -39,9 +40,9 @@ def main() -> None:
         strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(options.replicas)])
         assert strategy.num_replicas_in_sync == options.replicas
         with strategy.scope():
-            model = _model()
+            model = _model(options.optimizer)
     else:
-        model = _model()
+        model = _model(options.optimizer)
     batches = tf.data.Dataset.from_tensor_slices(_examples()).batch(BATCH_SIZE, drop_remainder=True)
     # Under replicas `fit` itself reports the first one's loss.
     curve = TrainingCurve(every_steps=1)
@@ -59,7 +60,7 @@ def main() -> None:
     )
 
 
-def _model() -> "SclModel":  # noqa: F821
+def _model(optimizer: str) -> "SclModel":  # noqa: F821
     import keras
     import keras_hub
 
@@ -79,8 +80,11 @@ def _model() -> "SclModel":  # noqa: F821
     encoder.set_weights([rng.normal(0, 0.3, weight.shape) for weight in encoder.weights])
     model = SclModel(encoder, DIM, queue_size=QUEUE_SIZE, momentum=0.8)
     jit_compile = False if keras.backend.backend() == "tensorflow" else "auto"
-    optimizer = keras.optimizers.AdamW(0.003, weight_decay=0.01, global_clipnorm=1.0)
-    model.compile(optimizer=optimizer, jit_compile=jit_compile)
+    optimizers = {
+        "sgd": keras.optimizers.SGD(0.01, momentum=0.9),
+        "adamw": keras.optimizers.AdamW(0.003, weight_decay=0.01, global_clipnorm=1.0),
+    }
+    model.compile(optimizer=optimizers[optimizer], jit_compile=jit_compile)
     return model
 
 

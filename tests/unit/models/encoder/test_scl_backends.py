@@ -20,19 +20,21 @@ Run = dict[str, np.ndarray]
 
 @pytest.fixture(scope="module")
 def train(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
-    """Trains in a process of its own, once for each backend and number of replicas."""
-    done: dict[tuple[str, int], Run] = {}
+    """Trains in a process of its own, once for each set of arguments."""
+    done: dict[tuple[str, str, int], Run] = {}
 
-    def run(backend: str = "tensorflow", replicas: int = 1) -> Run:
-        if (backend, replicas) not in done:
+    def run(optimizer: str, backend: str = "tensorflow", replicas: int = 1) -> Run:
+        key = (optimizer, backend, replicas)
+        if key not in done:
             out = tmp_path_factory.mktemp("run") / "out.npz"
-            command = [sys.executable, str(SCRIPT), str(out), "--replicas", str(replicas)]
+            options = ["--optimizer", optimizer, "--replicas", str(replicas)]
+            command = [sys.executable, str(SCRIPT), str(out), *options]
             environment = os.environ | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""}
             ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
             assert ended.returncode == 0, ended.stderr[-3_000:]
             with np.load(out) as arrays:
-                done[backend, replicas] = dict(arrays)
-        return done[backend, replicas]
+                done[key] = dict(arrays)
+        return done[key]
 
     return run
 
@@ -50,20 +52,22 @@ def _assert_same_training(run: Run, other: Run, tolerance: float) -> None:
 
 
 def test_one_replica(train: Callable[..., Run]) -> None:
-    run = train()
+    run = train("sgd")
     assert run["item_ids"].tolist() == LAST_ITEMS
     np.testing.assert_allclose(np.linalg.norm(run["keys"], axis=1), np.ones(20), rtol=1e-5)
     assert len(np.unique(run["losses"])) == 5
 
 
 def test_two_replicas_enqueue_what_one_would(train: Callable[..., Run]) -> None:
-    run = train(replicas=2)
+    # By plain gradient descent: Keras clips a replica's gradients before it adds them up, and its Adam adds
+    # up the squares, not the gradients, of rows of embeddings, so with either one replica differs from two.
+    run = train("sgd", replicas=2)
     assert run["item_ids"].tolist() == LAST_ITEMS
-    _assert_same_training(run, train(), 1e-5)
+    _assert_same_training(run, train("sgd"), 1e-5)
 
 
 def test_jax_trains_as_tensorflow_does(train: Callable[..., Run]) -> None:
-    run, expected = train("jax"), train("tensorflow")
+    run, expected = train("adamw", "jax"), train("adamw")
     assert (run["backend"], expected["backend"]) == ("jax", "tensorflow")
     np.testing.assert_allclose(run["losses"][0], expected["losses"][0], atol=1e-4)
     # Five steps: bank, momentum update and optimizer agree too.
