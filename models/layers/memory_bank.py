@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.layers.replicas import gather_replicas, write_rows
+from models.layers.replicas import gather_replicas, read_rows, write_rows
 from models.losses.info_nce import EXCLUDED
 
 # Rows of the bank that are looked at at once: their similarities stay near the processor.
@@ -102,15 +102,13 @@ class MemoryBank(keras.layers.Layer):
         self, queries: keras.KerasTensor, shift: keras.KerasTensor, item_ids: keras.KerasTensor
     ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """Σ exp(logit - shift), `[batch]`, and Σ exp(logit - shift) · key, `[batch, embedding_dim]`."""
-        bank_keys = ops.stop_gradient(ops.convert_to_tensor(self.keys))
-        bank_ids = ops.convert_to_tensor(self.item_ids)
 
         def add_chunk(
             index: keras.KerasTensor, total: keras.KerasTensor, weighted: keras.KerasTensor
         ) -> tuple:
             start = index * self.chunk
-            keys = ops.slice(bank_keys, (start, 0), (self.chunk, self.embedding_dim))
-            ids = ops.slice(bank_ids, (start,), (self.chunk,))
+            keys = ops.stop_gradient(read_rows(self.keys, start, self.chunk))
+            ids = read_rows(self.item_ids, start, self.chunk)
             offsets = ops.where(ids == EMPTY, EXCLUDED, -shift)
             logits = ops.matmul(queries, ops.transpose(keys)) + offsets[None, :]
             is_same = ops.equal(item_ids[:, None], ids[None, :])

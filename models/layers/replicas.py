@@ -1,4 +1,4 @@
-"""The two things that keras.ops has no words for: what other replicas hold, and writing rows in place."""
+"""What keras.ops has no words for: what other replicas hold, and rows of a variable in place."""
 
 import keras
 from keras import ops
@@ -23,6 +23,27 @@ def gather_replicas(values: keras.KerasTensor) -> keras.KerasTensor:
     if context is None or context.num_replicas_in_sync == 1:
         return values
     return context.all_gather(values, axis=0)
+
+
+def read_rows(variable: keras.Variable, start: keras.KerasTensor, count: int) -> keras.KerasTensor:
+    """Reads some rows of a variable.
+
+    Once rows of a variable have been written in place, TensorFlow copies all of it whenever it is read whole;
+    gathered, the rows alone are copied.
+
+    Args:
+        variable: `[n, ...]`.
+        start: int32 scalar, the first row.
+        count: how many.
+    Returns:
+        `[count, ...]`.
+    """
+    if keras.backend.backend() != "tensorflow":
+        shape = (count, *variable.shape[1:])
+        return ops.slice(ops.convert_to_tensor(variable), (start, *[0] * (len(shape) - 1)), shape)
+    import tensorflow as tf
+
+    return tf.gather(variable.value, tf.range(start, start + count))
 
 
 def write_rows(variable: keras.Variable, rows: keras.KerasTensor, values: keras.KerasTensor) -> None:

@@ -16,6 +16,8 @@ from pipeline.presets import preset
 from pipeline.root import Root
 from sources.marketplace.presets import PRESETS
 from sources.marketplace.simulate import simulate
+from transforms.input_error import InputError
+from transforms.pair_difficulty import DIFFICULTIES
 
 METHODS = ["backbone", "title_image", "scl", "scl_without_triplet", "scl_without_triplet_and_bank"]
 
@@ -54,7 +56,7 @@ def no_result(trial: Trial, *_: Any) -> dict[str, Any]:
         "seed": trial.config.seed,
         **part,
         "candidates": 1,
-        "slices": {"hard": part},
+        "slices": dict.fromkeys(DIFFICULTIES, part),
         "steps": 1,
         **dict.fromkeys(figures, 0.0),
     }
@@ -107,7 +109,12 @@ def test_ingest_is_that_of_a_run(folder: Path, first: dict[str, Any]) -> None:
     assert [path.name for path in Path(outputs["query_pairs"]).parent.iterdir()] == ["1"]
 
 
-def test_no_modality_and_no_logs(folder: Path, capsys: pytest.CaptureFixture) -> None:
+def test_no_modality(folder: Path) -> None:
+    with pytest.raises(InputError, match="`modalities` must name image, text or both"):
+        experiment(folder, override(config(), {"modalities": []}))
+
+
+def test_no_logs(folder: Path, capsys: pytest.CaptureFixture) -> None:
     arguments = ["experiment", "--root", str(folder / "other"), "--preset", "tiny"]
     assert cli.main([*arguments, "--logs", str(folder / "absent")]) == 1
-    assert "adlens: " in capsys.readouterr().err.splitlines()[-1]
+    assert str(folder / "absent") in capsys.readouterr().err.splitlines()[-1]

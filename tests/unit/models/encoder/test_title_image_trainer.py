@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from models.encoder.checkpoints import Checkpoints
@@ -28,7 +27,7 @@ COLORS = {
 SMALL = {"embedding_dim": 16, "num_layers": 1, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 32}
 TRAINING = {"batch_size": 6, "epochs": 1, "learning_rate": 0.01, "warmup_fraction": 0.0, "seed": 1}
 IMAGE = ImageEncoderConfig(image_size=8, patch_size=4, augmentation=0.0, **SMALL, **TRAINING)
-TEXT = TextEncoderConfig(max_length=4, vocabulary_size=200, dropout=0.0, **SMALL, **TRAINING)
+TEXT = TextEncoderConfig(max_length=12, vocabulary_size=200, dropout=0.0, **SMALL, **TRAINING)
 
 
 def picture(color: tuple[int, int, int]) -> bytes:
@@ -60,23 +59,24 @@ def vocabulary(tmp_path: Path) -> list[str]:
 
 
 def encode(towers: Towers) -> tuple[np.ndarray, np.ndarray]:
-    images = towers.image(tf.constant([picture(color) for color in COLORS.values()])).numpy()
-    return images, towers.text(tf.constant(list(COLORS))).numpy()
+    images = np.array([picture(color) for color in COLORS.values()], object)
+    return towers.image(images).numpy(), towers.text(np.array(list(COLORS), object)).numpy()
 
 
 def test_both_towers_learn_which_title_belongs_to_which_picture(
     catalog: TitledCatalog, vocabulary: list[str], tmp_path: Path
 ) -> None:
     towers, history = train_title_image(
-        IMAGE, TEXT, IMAGE, catalog, vocabulary, Schedule(150, 150), Checkpoints(str(tmp_path / "c"))
+        IMAGE, TEXT, IMAGE, catalog, vocabulary, Schedule(60, 60), Checkpoints(str(tmp_path / "c"))
     )
     images, texts = encode(towers)
     similarity = images @ texts.T
     assert similarity.argmax(axis=1).tolist() == [0, 1, 2, 3, 4, 5]
     assert similarity.argmax(axis=0).tolist() == [0, 1, 2, 3, 4, 5]
-    assert (history["items"], history["steps"]) == (6, 150)
-    assert history["curve"][-1]["loss"] < history["curve"][0]["loss"] / 2
-    assert history["temperature"] == pytest.approx(0.07, rel=0.9)
+    assert (history["items"], history["steps"]) == (6, 60)
+    # Before anything is learned, one title among six is found by luck: a loss of about log 6 = 1.8 and more.
+    assert history["curve"][-1]["loss"] < 0.5
+    assert 1 / 80 <= history["temperature"] < 0.14
 
 
 class KilledCheckpoints(Checkpoints):
