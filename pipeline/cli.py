@@ -76,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--logs", required=True, help="the folder of the four logs")
     experiment.add_argument("--root", required=True, help="the folder for artifacts and results")
     experiment.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=EXPERIMENTS, metavar="NAME")
+    experiment.add_argument(
+        "--methods", nargs="+", default=[], metavar="NAME", help="of table2: these alone, e.g. backbone scl"
+    )
     experiment.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds of each method")
     _add_config(experiment)
 
@@ -196,7 +199,14 @@ def _experiment(options: argparse.Namespace) -> int:
 
         try:
             found = run_experiment(
-                options.logs, options.root, config, options.only, options.seeds, options.line, out
+                options.logs,
+                options.root,
+                config,
+                options.only,
+                options.methods,
+                options.seeds,
+                options.line,
+                out,
             )
         except InputError:
             raise

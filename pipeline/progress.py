@@ -13,7 +13,7 @@ from transforms.input_error import InputError
 
 # What TFX's local and Beam runners log when a node starts and ends.
 _STARTED = re.compile(r"^(?:Component|node) (\S+) is running\.$")
-_CACHED = re.compile(r"^Skipping execution for (\S+)$")
+_CACHED = re.compile(r"^A cached execution \d+ is used\.$")
 _FINISHED = re.compile(r"^(?:Component|node) (\S+) is finished\.$")
 
 
@@ -31,14 +31,16 @@ class StageProgress(logging.Handler):
         self.out = out
         self.started: dict[str, float] = {}
         self.cached: set[str] = set()
+        self.running = ""
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if found := _STARTED.match(message):
+            self.running = found[1]
             self.started[found[1]] = time.monotonic()
             self._show(found[1], "…")
-        elif found := _CACHED.match(message):
-            self.cached.add(found[1])
+        elif _CACHED.match(message):
+            self.cached.add(self.running)
         elif found := _FINISHED.match(message):
             seconds = time.monotonic() - self.started[found[1]]
             self._show(found[1], "done before" if found[1] in self.cached else f"{seconds:.1f} s")

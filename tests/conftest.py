@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-# Before any test imports TensorFlow, which reads it once.
+# Before any test imports TensorFlow, which reads both once.
+import transforms  # noqa: F401
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 REPOSITORY = Path(__file__).resolve().parent.parent

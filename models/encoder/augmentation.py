@@ -1,7 +1,13 @@
 """Random changes of training pictures."""
 
-import keras_cv
+import contextlib
+import sys
+
 import tensorflow as tf
+
+# It says on standard output which backend it uses, where a program may expect a result.
+with contextlib.redirect_stdout(sys.stderr):
+    import keras_cv
 
 RANGE = (0.0, 255.0)
 

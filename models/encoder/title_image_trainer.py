@@ -11,15 +11,12 @@ from models.encoder.build import build_encoder
 from models.encoder.bytes_encoder import BytesEncoder
 from models.encoder.checkpoints import Checkpoints
 from models.encoder.config import EncoderConfig, ImageEncoderConfig, TextEncoderConfig
-from models.encoder.eval_rounds import EvalRounds
 from models.encoder.title_image_model import TitleImageModel
 from models.encoder.titled_images import count_titled_images, read_training_items
-from models.encoder.trainer import Schedule, make_optimizer
-from models.training_curve import TrainingCurve
+from models.encoder.trainer import Schedule, fit_rounds
 from transforms.input_error import InputError
 
 METHOD = "title_image"
-_CURVE_STEPS = 10
 
 
 class Towers(NamedTuple):
@@ -90,14 +87,15 @@ def train_title_image(
     augment = (
         Augmentation(image_config.augmentation, recipe.seed) if image_config.augmentation else lambda x: x
     )
-    history = _fit(
+    history = fit_rounds(
         model,
         lambda step: training_items(catalog, towers, augment, recipe, step),
         schedule,
         recipe,
         checkpoints,
+        dict,  # nothing is measured on the way
     )
-    return towers, {"items": items, **history}
+    return towers, {"items": items, **history, "temperature": _temperature(model)}
 
 
 def training_items(
@@ -127,35 +125,6 @@ def training_items(
         }
 
     return batches.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
-
-
-def _fit(
-    model: TitleImageModel,
-    dataset: Callable[[int], tf.data.Dataset],
-    schedule: Schedule,
-    recipe: EncoderConfig,
-    checkpoints: Checkpoints,
-) -> dict[str, Any]:
-    model.compile(optimizer=make_optimizer(recipe, schedule), jit_compile=False)
-    state = checkpoints.restore(model) or {"step": 0, "round": 0, "curve": []}
-    curve = TrainingCurve(_CURVE_STEPS, points=state["curve"])
-    rounds = EvalRounds(dict, checkpoints, curve, recipe.patience, [])  # nothing is measured on the way
-    if state["round"] < schedule.rounds:
-        model.fit(
-            dataset(state["step"]),
-            initial_epoch=state["round"],
-            epochs=schedule.rounds,
-            steps_per_epoch=schedule.round_steps,
-            shuffle=False,
-            verbose=0,
-            callbacks=[curve, rounds],
-        )
-    return {
-        "steps": int(model.optimizer.iterations.numpy()),
-        "seconds": curve.points[-1]["seconds"],
-        "curve": curve.points,
-        "temperature": _temperature(model),
-    }
 
 
 def _temperature(model: TitleImageModel) -> float:

@@ -24,6 +24,7 @@ from transforms.input_error import InputError
 _CURVE_STEPS = 10
 ROLES = ("query", "positive", "negative")
 
+_BEGINNING: dict[str, Any] = {"step": 0, "round": 0, "ended": False, "curve": [], "evaluations": []}
 _SEARCHED = {"image": "a picture", "text": "words"}
 _UNTRAINED: dict[str, Any] = {
     "steps": 0,
@@ -162,14 +163,37 @@ def train_scl(
     Raises:
         InputError: the loss is not finite.
     """
+    history = fit_rounds(model, dataset, schedule, config, checkpoints, measure, log_dir)
+    checkpoints.restore_best(model)
+    return history | {"temperature": model.current_temperature(), "bank": _describe_bank(model, config)}
+
+
+def fit_rounds(
+    model: keras.Model,
+    dataset: Callable[[int], tf.data.Dataset],
+    schedule: Schedule,
+    config: EncoderConfig,
+    checkpoints: Checkpoints,
+    measure: Callable[[], dict[str, Any]],
+    log_dir: str | None = None,
+) -> dict[str, Any]:
+    """Runs `fit` round by round, from the last checkpoint where there is one.
+
+    Args:
+        model: not compiled; adds its loss itself.
+        dataset: gives batches from a step on.
+        schedule: how long.
+        config: the optimizer, and the patience.
+        checkpoints: where the training leaves what it needs to go on.
+        measure: see `EvalRounds`.
+        log_dir: where TensorBoard's logs go; None for none.
+    Returns:
+        {"steps", "seconds", "curve", "evaluations"}.
+    Raises:
+        InputError: the loss is not finite.
+    """
     model.compile(optimizer=make_optimizer(config, schedule), jit_compile=_jit_compile())
-    state = checkpoints.restore(model) or {
-        "step": 0,
-        "round": 0,
-        "ended": False,
-        "curve": [],
-        "evaluations": [],
-    }
+    state = checkpoints.restore(model) or _BEGINNING
     curve = TrainingCurve(_CURVE_STEPS, points=state["curve"])
     rounds = EvalRounds(measure, checkpoints, curve, config.patience, state["evaluations"])
     callbacks: list[keras.callbacks.Callback] = [curve, rounds]
@@ -185,15 +209,11 @@ def train_scl(
             verbose=0,
             callbacks=callbacks,
         )
-    steps = int(model.optimizer.iterations.numpy())
-    checkpoints.restore_best(model)
     return {
-        "steps": steps,
+        "steps": int(keras.ops.convert_to_numpy(model.optimizer.iterations)),
         "seconds": curve.points[-1]["seconds"] if curve.points else 0.0,
         "curve": curve.points,
         "evaluations": rounds.evaluations,
-        "temperature": model.current_temperature(),
-        "bank": _describe_bank(model, config),
     }
 
 

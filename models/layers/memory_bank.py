@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.layers.replicas import gather_replicas, read_rows, write_rows
+from models.layers.replicas import fuse, gather_replicas, read_rows, write_rows
 from models.losses.info_nce import EXCLUDED
 
 # Rows of the bank that are looked at at once: their similarities stay near the processor.
@@ -42,8 +42,8 @@ class MemoryBank(keras.layers.Layer):
     """
 
     def __init__(self, queue_size: int, embedding_dim: int, **kwargs: Any) -> None:
-        # Similarities near 1 and a low temperature need all 24 bits.
-        super().__init__(**{"dtype": "float32", **kwargs})
+        # Whatever the policy, nothing is cast: similarities near 1 and a low temperature need all 24 bits.
+        super().__init__(autocast=False, **kwargs)
         if queue_size < 1 or embedding_dim < 1:
             raise ValueError(
                 f"queue_size and embedding_dim must be at least 1, got {queue_size} and {embedding_dim}"
@@ -109,10 +109,8 @@ class MemoryBank(keras.layers.Layer):
             start = index * self.chunk
             keys = ops.stop_gradient(read_rows(self.keys, start, self.chunk))
             ids = read_rows(self.item_ids, start, self.chunk)
-            offsets = ops.where(ids == EMPTY, EXCLUDED, -shift)
-            logits = ops.matmul(queries, ops.transpose(keys)) + offsets[None, :]
-            is_same = ops.equal(item_ids[:, None], ids[None, :])
-            weights = ops.exp(ops.where(is_same, EXCLUDED, logits))
+            logits = ops.matmul(queries, ops.transpose(keys))
+            weights = _weigh(logits, shift, item_ids, ids)
             return index + 1, total + ops.sum(weights, axis=-1), weighted + ops.matmul(weights, keys)
 
         zeros = ops.zeros_like(queries)
@@ -131,3 +129,14 @@ class MemoryBank(keras.layers.Layer):
             "queue_size": self.queue_size,
             "embedding_dim": self.embedding_dim,
         }
+
+
+@fuse
+def _weigh(
+    logits: keras.KerasTensor, shift: keras.KerasTensor, item_ids: keras.KerasTensor, ids: keras.KerasTensor
+) -> keras.KerasTensor:
+    """exp(logit - shift), and 0 for the keys of the same item and for empty rows; `[batch, chunk]`."""
+    is_no_negative = ops.logical_or(
+        ops.equal(item_ids[:, None], ids[None, :]), ops.equal(ids, EMPTY)[None, :]
+    )
+    return ops.where(is_no_negative, 0.0, ops.exp(logits - shift))

@@ -1,5 +1,7 @@
 """What keras.ops has no words for: what other replicas hold, and rows of a variable in place."""
 
+from collections.abc import Callable
+
 import keras
 from keras import ops
 
@@ -23,6 +25,19 @@ def gather_replicas(values: keras.KerasTensor) -> keras.KerasTensor:
     if context is None or context.num_replicas_in_sync == 1:
         return values
     return context.all_gather(values, axis=0)
+
+
+def fuse(function: Callable) -> Callable:
+    """Makes one pass over memory of a function's elementwise operations.
+
+    TensorFlow runs operations one by one, each over all that the one before has written. Other backends
+    compile them together anyway.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    return tf.function(function, jit_compile=True)
 
 
 def read_rows(variable: keras.Variable, start: keras.KerasTensor, count: int) -> keras.KerasTensor:

@@ -15,6 +15,7 @@ class Bench:
 
     Attributes:
         config: the configuration of all stages.
+        methods: names of those to compare; none for all.
         seeds: how many seeds each method is tried with.
         data: what LogIngest made.
         store: where the part's results are kept.
@@ -23,6 +24,7 @@ class Bench:
     """
 
     config: RunConfig
+    methods: tuple[str, ...]
     seeds: int
     data: Ingested
     store: ResultStore

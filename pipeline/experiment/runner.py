@@ -33,6 +33,7 @@ def run_experiment(
     root: str,
     config: RunConfig,
     names: Sequence[str],
+    methods: Sequence[str],
     seeds: int,
     command: str,
     out: TextIO,
@@ -44,6 +45,7 @@ def run_experiment(
         root: ROOT.
         config: the configuration of all stages; its seeds are the first of each encoder's.
         names: of the parts.
+        methods: those that a part compares, by name; none for all.
         seeds: how many seeds each method is tried with, at least 1.
         command: what was typed, to show.
         out: where progress goes.
@@ -54,7 +56,9 @@ def run_experiment(
     """
     places = Root(os.path.abspath(root))
     data = Ingested.make(logs, places, config, out)
-    found = {part.name: part.run(_bench(part, places, config, seeds, data, out)) for part in _parts(names)}
+    found = {
+        part.name: part.run(_bench(part, places, config, methods, seeds, data, out)) for part in _parts(names)
+    }
     settings = json.loads(to_json(config))
     files.write_text(places.experiment, json.dumps(found, indent=2, allow_nan=False) + "\n")
     sections = [PARTS[name].section(rows) for name, rows in found.items()]
@@ -83,7 +87,15 @@ def _parts(names: Sequence[str]) -> list[Part]:
     return [part for name, part in PARTS.items() if name in names]
 
 
-def _bench(part: Part, places: Root, config: RunConfig, seeds: int, data: Ingested, out: TextIO) -> Bench:
+def _bench(
+    part: Part,
+    places: Root,
+    config: RunConfig,
+    methods: Sequence[str],
+    seeds: int,
+    data: Ingested,
+    out: TextIO,
+) -> Bench:
     store = ResultStore(os.path.join(places.experiments, part.name), data.fingerprint)
     checkpoints = os.path.join(places.checkpoints, part.name)
-    return Bench(config, seeds, data, store, checkpoints, out)
+    return Bench(config, tuple(methods), seeds, data, store, checkpoints, out)

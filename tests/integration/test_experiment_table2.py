@@ -38,7 +38,9 @@ def experiment(folder: Path, settings: RunConfig, seeds: int = 1) -> tuple[dict[
     """Rows and what was shown."""
     out = io.StringIO()
     logs, root = str(folder / "logs"), str(folder / "root")
-    return run_experiment(logs, root, settings, ["table2"], seeds, "adlens experiment …", out), out.getvalue()
+    return run_experiment(
+        logs, root, settings, ["table2"], [], seeds, "adlens experiment …", out
+    ), out.getvalue()
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def _gains(modality: str, rows: Rows) -> Markup:
     body = [
         [_LABELS[row["method"]], *(signed_with_spread(row["scl_gain"][name]) for name in ACCURACIES)]
         for row in rows
-        if row["method"] != SCL.name
+        if row["method"] != SCL.name and row["scl_gain"] is not None
     ]
     table = parts.table(("above", "by Acc@1", "by Acc@5"), body, texts=1)
     note = tag("p", "Differences are taken seed by seed, then averaged.", class_="note")

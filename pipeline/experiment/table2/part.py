@@ -1,5 +1,6 @@
 """Table 2 as a part of the experiment."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -7,7 +8,7 @@ from components.report import formats
 from pipeline.experiment.bench import Bench
 from pipeline.experiment.part import Part, Rows
 from pipeline.experiment.table2.held_out_pairs import HeldOutPairs
-from pipeline.experiment.table2.methods import METHODS
+from pipeline.experiment.table2.methods import METHODS, Method
 from pipeline.experiment.table2.page import section
 from pipeline.experiment.table2.rows import make_rows
 from pipeline.experiment.table2.terminal import tables
@@ -25,6 +26,7 @@ def run(bench: Bench) -> Rows:
     config = bench.config
     if not config.modalities:
         raise InputError("table2 compares encoders, so `modalities` must name image, text or both")
+    methods = _chosen(bench.methods)
     measured = config.encoder_evaluator
     held_out = {
         modality: HeldOutPairs(
@@ -37,7 +39,7 @@ def run(bench: Bench) -> Rows:
         Trial.of(method, modality, config, index)
         for index in range(bench.seeds)
         for modality in config.modalities
-        for method in METHODS
+        for method in methods
     ]
     results = [
         bench.once(
@@ -50,6 +52,14 @@ def run(bench: Bench) -> Rows:
         for number, trial in enumerate(trials, 1)
     ]
     return make_rows(results)
+
+
+def _chosen(names: Sequence[str]) -> list[Method]:
+    known = [method.name for method in METHODS]
+    for name in names:
+        if name not in known:
+            raise InputError(f"table2 knows the methods {', '.join(known)}, got {name!r}")
+    return [method for method in METHODS if not names or method.name in names]
 
 
 def _describe(result: dict[str, Any]) -> str:

@@ -19,13 +19,15 @@ def make_rows(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         "method", "modality", "seeds", "pairs", "candidates"; "acc@1", "acc@5", "alignment", "uniformity",
         "random_cosine", "steps" and "seconds", each as `spread` gives it; "slices", of each kind of pair
         "pairs", "acc@1" and "acc@5"; "scl_gain", how far SCL lies above the method in "acc@1" and "acc@5", seed
-        by seed; "paper", the paper's "acc@1" and "acc@5".
+        by seed, None where SCL was not tried; "paper", the paper's "acc@1" and "acc@5".
     """
     rows = []
     for modality in dict.fromkeys(result["modality"] for result in results):
         best = _of(results, SCL.name, modality)
         for method in METHODS:
             own = _of(results, method.name, modality)
+            if not own:
+                continue
             rows.append(
                 {
                     "method": method.name,
@@ -38,7 +40,9 @@ def make_rows(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                     "scl_gain": {
                         name: differences([r[name] for r in best], [r[name] for r in own])
                         for name in ACCURACIES
-                    },
+                    }
+                    if best
+                    else None,
                     "paper": dict(zip(ACCURACIES, method.paper, strict=True)),
                     **{name: spread([result[name] for result in own]) for name in _MORE},
                 }

@@ -30,7 +30,7 @@ def _figures(modality: str, rows: Rows, style: box.Box) -> Table:
         table.add_row(
             Text(_LABELS[row["method"]]),
             *(with_spread(row[name]) for name in ACCURACIES),
-            "" if is_scl else signed_with_spread(row["scl_gain"]["acc@1"]),
+            "" if is_scl or row["scl_gain"] is None else signed_with_spread(row["scl_gain"]["acc@1"]),
             ", ".join(formats.metric(row["paper"][name]) for name in ACCURACIES),
             style="bold" if is_scl else None,
         )

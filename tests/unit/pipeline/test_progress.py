@@ -18,7 +18,7 @@ def test_progress_numbers_stages_and_tells_cached_from_run():
     out = io.StringIO()
     progress = StageProgress(["LogIngest", "Transform"], out)
     log(progress, "Component LogIngest is running.")
-    log(progress, "Skipping execution for LogIngest")
+    log(progress, "A cached execution 7 is used.")
     log(progress, "Component LogIngest is finished.")
     log(progress, "something else")
     log(progress, "node Transform is running.")

@@ -36,7 +36,7 @@ def test_another_configuration_or_other_data_has_another_name(tmp_path: Path) ->
 def make_bench(folder: Path, data: str = "data") -> Bench:
     ingested = Ingested("pairs", "catalog", "rejects", data)
     store = ResultStore(str(folder / "results"), data)
-    return Bench(RunConfig(), 1, ingested, store, str(folder / "checkpoints"), io.StringIO())
+    return Bench(RunConfig(), (), 1, ingested, store, str(folder / "checkpoints"), io.StringIO())
 
 
 class Trials:
