@@ -55,11 +55,11 @@ def train_title_image(
     Args:
         image_config: the encoder of pictures, and how they are augmented.
         text_config: the encoder of texts.
-        recipe: whose optimizer, batch size, temperature, buffer and order the training has: that of the
-            encoder that it is compared with, so one of the two above.
+        recipe: whose optimizer, batch size, temperature, buffer and order the training has: one of the two
+            above.
         catalog: the items.
         vocabulary_files: query pairs whose texts a vocabulary is learned from where the backbone brings none:
-            those that the compared encoder's is learned from.
+            those that the compared encoders' is learned from.
         schedule: how long; the rounds have a checkpoint each.
         checkpoints: where the training leaves what it needs to go on.
     Returns:

@@ -56,7 +56,11 @@ class MemoryBank(keras.layers.Layer):
     def build(self, *_: Any) -> None:
         # Whole chunks; rows beyond queue_size are never written and stay empty.
         rows = self.num_chunks * self.chunk
-        shared: dict[str, Any] = {"trainable": False, "aggregation": "only_first_replica"}
+        shared: dict[str, Any] = {
+            "trainable": False,
+            "autocast": False,
+            "aggregation": "only_first_replica",
+        }
         self.keys = self.add_weight(
             shape=(rows, self.embedding_dim), initializer="zeros", name="keys", dtype="float32", **shared
         )

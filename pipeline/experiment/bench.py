@@ -59,5 +59,9 @@ class Bench:
         self._say(place, title, describe(result))
         return result
 
+    def keep(self, title: str, settings: dict[str, Any], result: dict[str, Any]) -> None:
+        """Keeps a result that came with another trial's, so that `once` finds it."""
+        self.store.save(self.store.name(title, settings), result)
+
     def _say(self, place: str, title: str, text: str) -> None:
         print(f"[{place}] {title:<44} {text}", file=self.out, flush=True)

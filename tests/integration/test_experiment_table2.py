@@ -52,7 +52,7 @@ def no_result(trial: Trial, *_: Any) -> dict[str, Any]:
     """Stands for a training."""
     part = {"pairs": 1, "acc@1": 0.5, "acc@5": 0.5}
     figures = ("alignment", "uniformity", "random_cosine", "seconds", "temperature")
-    return {
+    result = {
         "method": trial.method.name,
         "modality": trial.modality,
         "seed": trial.config.seed,
@@ -62,6 +62,7 @@ def no_result(trial: Trial, *_: Any) -> dict[str, Any]:
         "steps": 1,
         **dict.fromkeys(figures, 0.0),
     }
+    return {trial.modality: result}
 
 
 def test_every_method_is_measured_on_the_same_pairs(folder: Path, first: dict[str, Any]) -> None:

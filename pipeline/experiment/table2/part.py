@@ -1,6 +1,6 @@
 """Table 2 as a part of the experiment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -45,13 +45,29 @@ def run(bench: Bench) -> Rows:
         bench.once(
             f"{number:>2}/{len(trials)}",
             trial.title,
-            {**trial.settings, "seed": measured.seed},
-            partial(trial.run, bench.data, held_out[trial.modality]),
+            _settings(trial, bench),
+            partial(_run, trial, bench, held_out),
             _describe,
         )
         for number, trial in enumerate(trials, 1)
     ]
     return make_rows(results)
+
+
+def _run(
+    trial: Trial, bench: Bench, held_out: Mapping[str, HeldOutPairs], checkpoint_folder: str
+) -> dict[str, Any]:
+    """The trial's result; what the same training gave of the other modality is kept for its own trial."""
+    results = trial.run(bench.data, held_out, checkpoint_folder)
+    for modality, result in results.items():
+        other = trial.of_modality(modality)
+        if other != trial:
+            bench.keep(other.title, _settings(other, bench), result)
+    return results[trial.modality]
+
+
+def _settings(trial: Trial, bench: Bench) -> dict[str, Any]:
+    return {**trial.settings, "seed": bench.config.encoder_evaluator.seed}
 
 
 def _chosen(names: Sequence[str]) -> list[Method]:

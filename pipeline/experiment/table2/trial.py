@@ -1,6 +1,7 @@
 """One training of a method, and its measurement."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,12 +28,14 @@ class Trial:
         modality: "image" or "text", what is measured.
         image: the encoder of pictures.
         text: the encoder of texts; of the two only the measured one is trained, unless the method needs both.
+        modalities: those that the experiment measures.
     """
 
     method: Method
     modality: str
     image: ImageEncoderConfig
     text: TextEncoderConfig
+    modalities: tuple[str, ...]
 
     @classmethod
     def of(cls, method: Method, modality: str, config: RunConfig, index: int) -> "Trial":
@@ -43,6 +46,7 @@ class Trial:
             modality,
             dataclasses.replace(image, seed=image.seed + index, **method.changes),
             dataclasses.replace(text, seed=text.seed + index, **method.changes),
+            config.modalities,
         )
 
     @property
@@ -63,43 +67,67 @@ class Trial:
             "method": self.method.name,
             "modality": self.modality,
             "configs": [dataclasses.asdict(config) for config in configs],
+            **({"trained_for": list(self.modalities)} if self.method.reads_catalog else {}),
         }
 
-    def run(self, data: Ingested, held_out: HeldOutPairs, checkpoint_folder: str) -> dict[str, Any]:
+    def of_modality(self, modality: str) -> "Trial":
+        """The same method and seed, measured in another modality."""
+        return dataclasses.replace(self, modality=modality)
+
+    def run(
+        self, data: Ingested, held_out: Mapping[str, HeldOutPairs], checkpoint_folder: str
+    ) -> dict[str, dict[str, Any]]:
         """Trains and measures.
 
         Args:
             data: what LogIngest made.
-            held_out: the pairs to measure on.
+            held_out: the pairs to measure on, by modality.
             checkpoint_folder: the trial's own.
+        Returns:
+            The result by modality: the trial's own, and the other's too where the training gave both encoders.
         Raises:
             InputError: nothing to learn from, no such backbone, or a training that diverges.
         """
         keras.utils.clear_session()  # what the trials before left behind would add up
         checkpoints = Checkpoints(checkpoint_folder)
-        encoder, history = self._train(data, checkpoints)
-        result = {
-            "method": self.method.name,
-            "modality": self.modality,
-            "seed": self.config.seed,
-            **held_out.measure(encoder),
-            **{name: history[name] for name in ("steps", "seconds", "curve", "temperature")},
+        encoders, history = self._train(data, checkpoints)
+        results = {
+            modality: {
+                "method": self.method.name,
+                "modality": modality,
+                "seed": self.of_modality(modality).config.seed,
+                **held_out[modality].measure(encoder),
+                **{name: history[name] for name in ("steps", "seconds", "curve", "temperature")},
+            }
+            for modality, encoder in encoders.items()
         }
         checkpoints.remove()
-        return result
+        return results
 
-    def _train(self, data: Ingested, checkpoints: Checkpoints) -> tuple[BytesEncoder, dict[str, Any]]:
+    def _train(
+        self, data: Ingested, checkpoints: Checkpoints
+    ) -> tuple[dict[str, BytesEncoder], dict[str, Any]]:
         pairs = data.pair_files("train")
         if not self.method.reads_catalog:
-            return train_encoder(self.config, pairs, data.pair_files("eval"), checkpoints)
+            encoder, history = train_encoder(self.config, pairs, data.pair_files("eval"), checkpoints)
+            return {self.modality: encoder}, history
         towers, history = train_title_image(
             self.image,
             self.text,
-            self.config,
+            self.of_modality(self.modalities[0]).config,
             TitledCatalog(data.catalog_files, data.train_end),
             pairs,
-            # As many steps as SCL takes on the pairs of this modality.
-            Schedule.of(count_pairs(pairs, self.modality), self.config),
+            self._joint_schedule(pairs),
             checkpoints,
         )
-        return getattr(towers, self.modality), history
+        return {modality: getattr(towers, modality) for modality in self.modalities}, history
+
+    def _joint_schedule(self, pairs: Sequence[str]) -> Schedule:
+        """As many steps as SCL takes for all measured encoders together."""
+        own = [
+            Schedule.of(count_pairs(pairs, modality), self.of_modality(modality).config)
+            for modality in self.modalities
+        ]
+        rounds = sum(schedule.rounds for schedule in own)
+        round_steps = round(sum(schedule.steps for schedule in own) / rounds)
+        return Schedule(rounds * round_steps, round_steps)
