@@ -37,7 +37,8 @@ class Checkpoints:
         name = f"step-{state['step']:09d}.weights.h5"
         self._write_weights(model, name)
         files = {"last": name, "best": name if is_best else before.get("files", {}).get("best")}
-        self._write(_STATE, json.dumps({**state, "files": files}).encode())
+        seeds = [keras.ops.convert_to_numpy(seed).tolist() for seed in _seed_states(model)]
+        self._write(_STATE, json.dumps({**state, "seeds": seeds, "files": files}).encode())
         for old in set(before.get("files", {}).values()) - set(files.values()) - {None}:
             tf.io.gfile.remove(f"{self.folder}/{old}")
 
@@ -46,6 +47,8 @@ class Checkpoints:
         state = self._read_state()
         if state is not None:
             self._load(model, state["files"]["last"])
+            for seed, value in zip(_seed_states(model), state["seeds"], strict=True):
+                seed.assign(value)
         return state
 
     def restore_best(self, model: keras.Model) -> None:
@@ -86,3 +89,8 @@ class Checkpoints:
         with tf.io.gfile.GFile(partial, "wb") as stream:
             stream.write(content)
         tf.io.gfile.rename(partial, f"{self.folder}/{name}", overwrite=True)
+
+
+def _seed_states(model: keras.Model) -> list[keras.Variable]:
+    """What dropout draws its numbers from; Keras saves all variables but these."""
+    return [variable for variable in model.variables if variable.name == "seed_generator_state"]

@@ -218,7 +218,7 @@ def fit_rounds(
 
 
 def make_optimizer(config: EncoderConfig, schedule: Schedule) -> keras.optimizers.Optimizer:
-    """AdamW with warm-up and cosine decay; vectors (biases, norms, the temperature) do not decay."""
+    """AdamW with warm-up and cosine decay; biases, norms, tables of embeddings and the temperature do not decay."""
     warmup = int(schedule.steps * config.warmup_fraction)
     learning_rate = keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else config.learning_rate,
@@ -229,7 +229,9 @@ def make_optimizer(config: EncoderConfig, schedule: Schedule) -> keras.optimizer
     optimizer = keras.optimizers.AdamW(
         learning_rate, weight_decay=config.weight_decay, global_clipnorm=config.global_clipnorm
     )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "scale", "embedding"])
+    optimizer.exclude_from_weight_decay(
+        var_names=["bias", "gamma", "beta", "scale", "embeddings", "class_token"]
+    )
     return optimizer
 
 

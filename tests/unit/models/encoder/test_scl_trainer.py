@@ -341,6 +341,7 @@ def _model_of(value: float) -> keras.Model:
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     model.set_weights([np.array([[value]])])
     model.compile(optimizer="adam")
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
