@@ -100,7 +100,11 @@ def build_text_encoder(config: TextEncoderConfig, tokens: Tokens) -> TextEncoder
 
 def _image_backbone(config: ImageEncoderConfig) -> keras.Model:
     if config.backbone:
-        return keras_hub.models.Backbone.from_preset(resolve_preset(config.backbone), dtype=_policy(config))
+        backbone = keras_hub.models.Backbone.from_preset(
+            resolve_preset(config.backbone), dtype=_policy(config)
+        )
+        _freeze_batch_norms(backbone)
+        return backbone
     return keras_hub.models.ViTBackbone(
         image_shape=(config.image_size, config.image_size, 3),
         patch_size=config.patch_size,
@@ -110,6 +114,17 @@ def _image_backbone(config: ImageEncoderConfig) -> keras.Model:
         mlp_dim=config.mlp_dim,
         dtype=_policy(config),
     )
+
+
+def _freeze_batch_norms(backbone: keras.Model) -> None:
+    """Keeps the statistics that pretraining took.
+
+    Queries' photos and catalog pictures are batches of their own, with other statistics each, and a key is
+    encoded as it will be served; normalized by batch, the two sides would be moved apart.
+    """
+    for layer in backbone._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
 
 
 def _projection(config: ImageEncoderConfig | TextEncoderConfig) -> int | None:

@@ -218,7 +218,7 @@ def fit_rounds(
 
 
 def make_optimizer(config: EncoderConfig, schedule: Schedule) -> keras.optimizers.Optimizer:
-    """AdamW with warm-up and cosine decay; biases, norms, tables of embeddings and the temperature do not decay."""
+    """AdamW with warm-up and cosine decay; biases, norms, tables and the temperature do not decay."""
     warmup = int(schedule.steps * config.warmup_fraction)
     learning_rate = keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else config.learning_rate,

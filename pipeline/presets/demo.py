@@ -1,6 +1,6 @@
 """The run of `make demo`."""
 
-from models.encoder.config import ImageEncoderConfig
+from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
 from pipeline.config import RunConfig
 
 
@@ -12,5 +12,6 @@ def demo() -> RunConfig:
     The pictures' encoder starts from ImageNet weights (the extra `pretrained`), the texts' from nothing.
     """
     return RunConfig(
-        image_encoder=ImageEncoderConfig(backbone="efficientnet-lite0-imagenet", image_size=64, epochs=3)
+        image_encoder=ImageEncoderConfig(backbone="efficientnet-lite0-imagenet", image_size=64, epochs=2),
+        text_encoder=TextEncoderConfig(epochs=4),
     )
