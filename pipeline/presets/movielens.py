@@ -18,12 +18,12 @@ def movielens() -> RunConfig:
         ingest=IngestConfig(features=()),
         image_encoder=ImageEncoderConfig(
             backbone="efficientnet-lite0-imagenet",
-            image_size=128,
-            epochs=3,
+            image_size=96,
+            epochs=2,
             learning_rate=0.0005,
             augmentation=0.0,
         ),
         text_encoder=TextEncoderConfig(
-            backbone="all-minilm-l6-v2", max_length=24, epochs=2, learning_rate=0.0001
+            backbone="all-minilm-l6-v2", max_length=24, epochs=1, learning_rate=0.0001
         ),
     )
