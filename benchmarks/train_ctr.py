@@ -103,7 +103,7 @@ def _examples(rows: int, steps: int) -> list[tuple[dict[str, np.ndarray], np.nda
 def _keras_fit(model: "keras.Model", rows: int, steps: int) -> Trainer:  # noqa: F821
     import tensorflow as tf
 
-    from models.ctr.dataset import without_autotune
+    from models.input_pipeline import without_autotune
 
     batches = _examples(rows, steps)
     features = {name: np.stack([batch[name] for batch, _ in batches]) for name in batches[0][0]}

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
+from models.input_pipeline import BATCHES_AT_ONCE, without_autotune
 from transforms.input_error import InputError
-
-_BATCHES_AT_ONCE = 4
 
 
 def read_examples(
@@ -44,17 +43,5 @@ def read_examples(
         return features, tf.cast(features.pop(label), tf.float32)
 
     records = tf.data.TFRecordDataset(files, compression_type="GZIP" if files[0].endswith(".gz") else "")
-    batches = records.batch(batch_size).map(parse, num_parallel_calls=_BATCHES_AT_ONCE)
-    return without_autotune(batches.prefetch(_BATCHES_AT_ONCE))
-
-
-def without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Turns off the thread with which tf.data tunes itself.
-
-    It sleeps twice as long each time, up to a minute, and an iterator that has come to its end waits for it
-    to wake
-    up: in TensorFlow 2.21 a `fit` of 2.6 seconds often takes 5.1, and one of 40 may take 80.
-    """
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.with_options(options)
+    batches = records.batch(batch_size).map(parse, num_parallel_calls=BATCHES_AT_ONCE)
+    return without_autotune(batches.prefetch(BATCHES_AT_ONCE))

@@ -1,7 +1,7 @@
 """Builds encoders from their configuration."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import keras_hub
@@ -44,14 +44,13 @@ def build_tokens(config: TextEncoderConfig, train_files: Sequence[str]) -> Token
     if config.backbone:
         return Tokens.of_preset(config.backbone, config.max_length)
     query, positive, _ = COLUMNS["text"]
-    texts = (
-        text
-        for batch in read_batches(train_files, "text", [query, positive])
-        for column in batch.columns
-        for text in column.to_pylist()
-    )
-    spec = tf.TensorSpec((), tf.string)
-    dataset = tf.data.Dataset.from_generator(lambda: texts, output_signature=spec)
+
+    def read_texts() -> Iterator[str]:
+        for batch in read_batches(train_files, "text", [query, positive]):
+            for column in batch.columns:
+                yield from column.to_pylist()
+
+    dataset = tf.data.Dataset.from_generator(read_texts, output_signature=tf.TensorSpec((), tf.string))
     return Tokens.learned(dataset.take(_VOCABULARY_TEXTS), config.vocabulary_size, config.max_length)
 
 

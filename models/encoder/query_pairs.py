@@ -10,6 +10,8 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 import tensorflow as tf
 
+from models.input_pipeline import shuffle_without_end
+
 # Which columns are a modality's query, positive and hard negative.
 COLUMNS = {
     "image": ("query_image", "positive_image", "negative_image"),
@@ -69,16 +71,9 @@ def read_training_pairs(
         "has_negative": tf.TensorSpec([None], tf.float32),
     }
 
-    def read(file: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.Dataset.from_generator(
-            lambda name: _plain_batches(name.decode(), modality), output_signature=specs, args=(file,)
-        )
-
-    pairs = tf.data.Dataset.from_tensor_slices(list(files))
-    pairs = pairs.shuffle(len(files), seed=seed, reshuffle_each_iteration=True)
-    pairs = pairs.flat_map(read).unbatch()
-    pairs = pairs.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True).repeat()
-    return pairs.map(_number_item)
+    return shuffle_without_end(
+        files, lambda file: _plain_batches(file, modality), specs, shuffle_buffer, seed
+    )
 
 
 def _plain_batches(file: str, modality: str) -> Iterator[dict[str, Any]]:
@@ -94,12 +89,6 @@ def _plain_batches(file: str, modality: str) -> Iterator[dict[str, Any]]:
                 "has_negative": has_negative.astype(np.float32),
                 "item_id": _bytes(batch.column(ITEM_ID)),
             }
-
-
-def _number_item(pair: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    # A number is enough to see that two items are the same, and fits a bank of any backend.
-    number = tf.strings.to_hash_bucket_fast(pair["item_id"], 2**31 - 1)
-    return pair | {"item_id": tf.cast(number, tf.int32)}
 
 
 def _is_there(column: pa.Array) -> pa.Array:

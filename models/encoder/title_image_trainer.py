@@ -14,6 +14,7 @@ from models.encoder.config import EncoderConfig, ImageEncoderConfig, TextEncoder
 from models.encoder.title_image_model import TitleImageModel
 from models.encoder.titled_images import count_titled_images, read_training_items
 from models.encoder.trainer import Schedule, fit_rounds
+from models.input_pipeline import BATCHES_AT_ONCE, without_autotune
 from transforms.input_error import InputError
 
 METHOD = "title_image"
@@ -124,7 +125,8 @@ def training_items(
             "item_id": batch["item_id"],
         }
 
-    return batches.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+    prepared = batches.map(prepare, num_parallel_calls=BATCHES_AT_ONCE)
+    return without_autotune(prepared.prefetch(BATCHES_AT_ONCE))
 
 
 def _temperature(model: TitleImageModel) -> float:

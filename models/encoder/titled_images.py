@@ -9,6 +9,8 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 import tensorflow as tf
 
+from models.input_pipeline import shuffle_without_end
+
 _COLUMNS = ("item_id", "title", "image")
 _ROWS_READ = 256
 
@@ -51,16 +53,9 @@ def read_training_items(
     """
     specs = {name: tf.TensorSpec([None], tf.string) for name in ("image", "text", "item_id")}
 
-    def read(file: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.Dataset.from_generator(
-            lambda name: _plain_batches(name.decode(), created_before), output_signature=specs, args=(file,)
-        )
-
-    items = tf.data.Dataset.from_tensor_slices(list(files))
-    items = items.shuffle(len(files), seed=seed, reshuffle_each_iteration=True)
-    items = items.flat_map(read).unbatch()
-    items = items.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True).repeat()
-    return items.map(_number_item)
+    return shuffle_without_end(
+        files, lambda file: _plain_batches(file, created_before), specs, shuffle_buffer, seed
+    )
 
 
 def _is_usable(batch: pa.RecordBatch, created_before: int) -> pa.Array:
@@ -78,9 +73,3 @@ def _plain_batches(file: str, created_before: int) -> Iterator[dict[str, Any]]:
                 column.cast(pa.binary()).to_numpy(zero_copy_only=False) for column in batch.columns
             )
             yield {"image": images, "text": titles, "item_id": item_ids}
-
-
-def _number_item(item: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    # A number is enough to see that two items are the same.
-    number = tf.strings.to_hash_bucket_fast(item["item_id"], 2**31 - 1)
-    return item | {"item_id": tf.cast(number, tf.int32)}

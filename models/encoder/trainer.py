@@ -17,6 +17,7 @@ from models.encoder.eval_rounds import EvalRounds
 from models.encoder.query_pairs import count_pairs, read_training_pairs
 from models.encoder.retrieval import measure_retrieval
 from models.encoder.scl_model import SclModel
+from models.input_pipeline import BATCHES_AT_ONCE, without_autotune
 from models.training_curve import TrainingCurve
 from transforms.input_error import InputError
 
@@ -136,7 +137,8 @@ def training_dataset(
         inputs = augment(encoder.prepare(tf.concat([batch[role] for role in ROLES], axis=0)))
         return batch | dict(zip(ROLES, tf.split(inputs, len(ROLES)), strict=True))
 
-    return batches.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+    prepared = batches.map(prepare, num_parallel_calls=BATCHES_AT_ONCE)
+    return without_autotune(prepared.prefetch(BATCHES_AT_ONCE))
 
 
 def train_scl(
