@@ -37,3 +37,15 @@ class Embeddings(Artifact):
     """Vectors of the catalog's items by modality (Parquet), rejects, and counts (`counts.json`)."""
 
     TYPE_NAME = "AdlensEmbeddings"
+
+
+class Make(Artifact):
+    """The weights of a knowledge extractor that was trained by itself (`make.npz`)."""
+
+    TYPE_NAME = "AdlensMake"
+
+
+class Inspection(Artifact):
+    """A few test impressions with what their predictions rest on, and small pictures (`inspection.json`)."""
+
+    TYPE_NAME = "AdlensInspection"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.config import RunConfig
 
 PRESET_NAMES = ("tiny", "demo", "movielens", "full")
-EXPERIMENTS = ("table2",)
+EXPERIMENTS = ("table2", "table3", "epochs", "correlation", "groups", "make_epochs")
 SIMULATIONS = ("tiny", "demo", "bench")
 
 
@@ -77,7 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--root", required=True, help="the folder for artifacts and results")
     experiment.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=EXPERIMENTS, metavar="NAME")
     experiment.add_argument(
-        "--methods", nargs="+", default=[], metavar="NAME", help="of table2: these alone, e.g. backbone scl"
+        "--methods",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="of table2's encoders: these alone, e.g. backbone scl",
     )
     experiment.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds of each method")
     _add_config(experiment)

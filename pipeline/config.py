@@ -10,8 +10,11 @@ import yaml
 
 from components.catalog_embedder.config import EmbedderConfig
 from components.encoder_evaluator.config import EncoderEvaluatorConfig
+from components.evaluator.config import EvaluatorConfig
+from components.inspector.config import InspectorConfig
 from models.ctr.config import CtrConfig
 from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
+from models.make.config import MakeConfig
 from transforms.configuration import from_values
 from transforms.ingest_config import IngestConfig
 from transforms.input_error import InputError
@@ -38,28 +41,6 @@ class ValidationConfig:
                 raise InputError(f"validation.{name} must lie in (0, 1], got {getattr(self, name)}")
 
 
-@dataclass(frozen=True)
-class EvaluatorConfig:
-    """What a model must reach to be pushed.
-
-    Attributes:
-        gate: the metric that decides, "gauc" or "auc".
-        min_value: the least value of it.
-        max_drop: how far below the last blessed model's value it may lie.
-    """
-
-    gate: str = "gauc"
-    min_value: float = 0.5
-    max_drop: float = 0.0005
-
-    def __post_init__(self) -> None:
-        if self.gate not in ("gauc", "auc"):
-            raise InputError(f"evaluator.gate must be gauc or auc, got {self.gate!r}")
-        for name in ("min_value", "max_drop"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"evaluator.{name} must lie in [0, 1], got {getattr(self, name)}")
-
-
 MODALITIES = ("image", "text")
 
 
@@ -74,8 +55,10 @@ class RunConfig:
     text_encoder: TextEncoderConfig = field(default_factory=TextEncoderConfig)
     encoder_evaluator: EncoderEvaluatorConfig = field(default_factory=EncoderEvaluatorConfig)
     embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
+    make: MakeConfig = field(default_factory=MakeConfig)
     ctr: CtrConfig = field(default_factory=CtrConfig)
     evaluator: EvaluatorConfig = field(default_factory=EvaluatorConfig)
+    inspector: InspectorConfig = field(default_factory=InspectorConfig)
 
     def __post_init__(self) -> None:
         for modality in self.modalities:
@@ -83,6 +66,27 @@ class RunConfig:
                 raise InputError(
                     f"modalities must name each of {', '.join(MODALITIES)} at most once, "
                     f"got {', '.join(self.modalities)}"
+                )
+        if self.ctr.uses_content:
+            self._check_content()
+
+    @property
+    def ctr_modalities(self) -> tuple[str, ...]:
+        """Whose embeddings enter the click-through-rate model."""
+        if not self.ctr.uses_content:
+            return ()
+        return self.modalities if self.ctr.modalities is None else self.ctr.modalities
+
+    def _check_content(self) -> None:
+        if not self.ctr_modalities:
+            raise InputError(
+                f"ctr.integration {self.ctr.integration} needs embeddings, but no modality is named; "
+                "name one, or set ctr.integration to id"
+            )
+        for modality in self.ctr_modalities:
+            if modality not in self.modalities:
+                raise InputError(
+                    f"ctr.modalities names {modality!r}, which modalities ({', '.join(self.modalities)}) lacks"
                 )
 
 

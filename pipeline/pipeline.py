@@ -1,9 +1,10 @@
 """Wires the stages; nothing else."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tfx import types
-from tfx.components import Evaluator, Pusher, SchemaGen, StatisticsGen, Transform
+from tfx.components import Pusher, SchemaGen, StatisticsGen, Transform
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
@@ -13,17 +14,18 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 
 from components.blessed_model.strategy import BlessedModelStrategy
-from components.ctr_trainer.component import CtrTrainer
-from components.evaluator.eval_config import eval_config
+from components.catalog_embedder.component import CatalogEmbedder
+from components.evaluator.component import Evaluator
 from components.example_validator.component import ExampleValidator
+from components.inspector.component import Inspector
 from components.log_ingest.component import LogIngest
 from components.report.component import Report
 from pipeline.beam_args import LOCAL_BEAM_ARGS
+from pipeline.click_stages import click_stages
 from pipeline.config import RunConfig
-from pipeline.encoder_stages import catalog_embedder, encoder_stages
+from pipeline.encoder_stages import EncoderStages, catalog_embedder, encoder_stages
 from pipeline.root import Root
 from transforms.configuration import to_json
-from transforms.time_splits import SPLITS
 
 PIPELINE_NAME = "adlens"
 
@@ -45,38 +47,13 @@ def create_pipeline(
         beam_args: Beam's own flags.
     """
     places = Root(root)
-    ingest = _ingest(logs, config, fingerprint)
-    statistics = StatisticsGen(examples=ingest.outputs["examples"])
-    schema = _schema(config, statistics)
-    validator = ExampleValidator(
-        statistics=statistics.outputs["statistics"],
-        schema=schema.outputs["schema"],
-        skew_threshold=config.validation.skew_threshold,
-        drift_threshold=config.validation.drift_threshold,
-        ignore_features=IDENTIFIERS,
+    prepared = _prepare(logs, config, fingerprint, places)
+    ingest, encoders, embeddings = prepared.ingest, prepared.encoders, prepared.embeddings
+    clicks = click_stages(
+        ingest.outputs["examples"], prepared.transform.outputs["transform_graph"], embeddings, config
     )
-    encoders = {
-        modality: encoder_stages(modality, ingest.outputs["query_pairs"], config, places)
-        for modality in config.modalities
-    }
-    embedders = [catalog_embedder(ingest.outputs["catalog"], encoders, config, places)] if encoders else []
-    transform = Transform(
-        examples=ingest.outputs["examples"],
-        schema=schema.outputs["schema"],
-        preprocessing_fn="transforms.preprocessing.preprocessing_fn",
-        custom_config={"ingest": to_json(config.ingest)},
-        # The graph runs in the input pipeline: one epoch reads each example once, in time order, and
-        # materializing would write everything a second time and lose the order.
-        materialize=False,
-        disable_statistics=True,
-    )
-    trainer = CtrTrainer(
-        examples=ingest.outputs["examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        ingest=config.ingest,
-        config=config.ctr,
-    )
-    baseline = Resolver(
+    trainer = clicks.trainer
+    last_blessed = Resolver(
         strategy_class=BlessedModelStrategy,
         candidate=trainer.outputs["model"],
         model=types.Channel(type=standard_artifacts.Model, producer_component_id=trainer.id),
@@ -85,13 +62,19 @@ def create_pipeline(
     evaluator = Evaluator(
         examples=ingest.outputs["examples"],
         model=trainer.outputs["model"],
-        baseline_model=baseline.outputs["model"],
-        eval_config=eval_config(
-            gate=config.evaluator.gate,
-            min_value=config.evaluator.min_value,
-            max_drop=config.evaluator.max_drop,
-        ),
-        example_splits=[SPLITS[-1]],
+        config=config.evaluator,
+        baseline=clicks.baseline.outputs["model"] if clicks.baseline is not None else None,
+        last_blessed=last_blessed.outputs["model"],
+    )
+    inspector = Inspector(
+        examples=ingest.outputs["examples"],
+        catalog=ingest.outputs["catalog"],
+        model=trainer.outputs["model"],
+        modalities=config.ctr_modalities,
+        num_tiers=config.ctr.num_tiers,
+        config=config.inspector,
+        embeddings=embeddings,
+        id_baseline=clicks.baseline.outputs["model"] if clicks.baseline is not None else None,
     )
     pusher = Pusher(
         model=trainer.outputs["model"],
@@ -103,13 +86,16 @@ def create_pipeline(
     report = Report(
         rejects=ingest.outputs["rejects"],
         item_stats=ingest.outputs["item_stats"],
-        anomalies=validator.outputs["anomalies"],
+        anomalies=prepared.validator.outputs["anomalies"],
         model_run=trainer.outputs["model_run"],
         evaluation=evaluator.outputs["evaluation"],
         blessing=evaluator.outputs["blessing"],
         pushed_model=pusher.outputs["pushed_model"],
         root=root,
-        embeddings=embedders[0].outputs["embeddings"] if embedders else None,
+        embeddings=embeddings,
+        inspection=inspector.outputs["inspection"],
+        baseline_run=clicks.baseline.outputs["model_run"] if clicks.baseline is not None else None,
+        make_run=clicks.make.outputs["model_run"] if clicks.make is not None else None,
         **{
             name: channel
             for modality, encoder in encoders.items()
@@ -121,16 +107,11 @@ def create_pipeline(
         },
     )
     components = [
-        ingest,
-        statistics,
-        schema,
-        validator,
-        *(node for stages in encoders.values() for node in stages.nodes),
-        *embedders,
-        transform,
-        trainer,
-        baseline,
+        *prepared.nodes,
+        *clicks.nodes,
+        last_blessed,
         evaluator,
+        inspector,
         pusher,
         report,
     ]
@@ -144,11 +125,76 @@ def create_ingest_pipeline(
 
     Arguments as in `create_pipeline`.
     """
-    return _pipeline([_ingest(logs, config, fingerprint)], Root(root), beam_args)
+    return _pipeline([LogIngest(logs, config.ingest, fingerprint)], Root(root), beam_args)
 
 
-def _ingest(logs: str, config: RunConfig, fingerprint: str) -> LogIngest:
-    return LogIngest(logs, config.ingest, fingerprint)
+def create_preparation_pipeline(
+    logs: str, root: str, config: RunConfig, fingerprint: str = "", beam_args: Sequence[str] = LOCAL_BEAM_ARGS
+) -> Pipeline:
+    """Wires the stages up to embeddings and Transform. They are those of `create_pipeline`, as above.
+
+    Arguments as in `create_pipeline`.
+    """
+    places = Root(root)
+    return _pipeline(_prepare(logs, config, fingerprint, places).nodes, places, beam_args)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """The stages before the training of models of clicks."""
+
+    ingest: LogIngest
+    statistics: StatisticsGen
+    schema: SchemaGen | ImportSchemaGen
+    validator: ExampleValidator
+    encoders: dict[str, EncoderStages]
+    embedder: CatalogEmbedder | None
+    transform: Transform
+
+    @property
+    def embeddings(self) -> types.BaseChannel | None:
+        return None if self.embedder is None else self.embedder.outputs["embeddings"]
+
+    @property
+    def nodes(self) -> list[BaseNode]:
+        return [
+            self.ingest,
+            self.statistics,
+            self.schema,
+            self.validator,
+            *(node for stages in self.encoders.values() for node in stages.nodes),
+            *([self.embedder] if self.embedder is not None else []),
+            self.transform,
+        ]
+
+
+def _prepare(logs: str, config: RunConfig, fingerprint: str, places: Root) -> _Prepared:
+    ingest = LogIngest(logs, config.ingest, fingerprint)
+    statistics = StatisticsGen(examples=ingest.outputs["examples"])
+    schema = _schema(config, statistics)
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        skew_threshold=config.validation.skew_threshold,
+        drift_threshold=config.validation.drift_threshold,
+        ignore_features=IDENTIFIERS,
+    )
+    encoders = {
+        modality: encoder_stages(modality, ingest.outputs["query_pairs"], config, places)
+        for modality in config.modalities
+    }
+    embedder = catalog_embedder(ingest.outputs["catalog"], encoders, config, places) if encoders else None
+    transform = Transform(
+        examples=ingest.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="transforms.preprocessing.preprocessing_fn",
+        custom_config={"ingest": to_json(config.ingest)},
+        # The graph runs in the input pipeline: one epoch reads each example once, in time order, and
+        # materializing would write everything a second time and lose the order.
+        materialize=False,
+        disable_statistics=True,
+    )
+    return _Prepared(ingest, statistics, schema, validator, encoders, embedder, transform)
 
 
 def _pipeline(components: list[BaseNode], places: Root, beam_args: Sequence[str]) -> Pipeline:

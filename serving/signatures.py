@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
+from models.content.item_index import ItemIndex
 from models.ctr.model import BEHAVIOR_FEATURES, CtrModel
 from transforms.feature import Feature
 
@@ -18,6 +19,7 @@ def save_ctr_model(
     features: Sequence[Feature],
     max_behaviors: int,
     directory: str,
+    index: ItemIndex | None = None,
     label: str = "clicked",
 ) -> None:
     """Writes a SavedModel that any TensorFlow loads, without this project.
@@ -29,7 +31,11 @@ def save_ctr_model(
     - `score_candidates`: raw columns of one user and many candidates: the features of the user's side `[1]`,
       `behavior_item_id`, `behavior_category_id` and `behavior_shop_id` string `[1, behaviors]` (most recent
       last; of more than `max_behaviors` the last ones count), the features of the item's side `[candidates]`.
-      An empty string and a NaN stand for a missing value. Gives `[candidates]`.
+      An empty string and a NaN stand for a missing value. A model with embeddings also takes, for each of its
+      modalities, `<modality>_embedding` float32 `[candidates, dim]` and `behavior_<modality>_embedding` float32
+      `[1, behaviors, dim]`: what an encoder gave for the item, also for one that training never saw. Zeros
+      stand for none: then the embedding that the model was saved with is taken, if it has one of that item.
+      Gives `[candidates]`.
 
     Args:
         model: the trained model.
@@ -38,9 +44,10 @@ def save_ctr_model(
         features: the model's features.
         max_behaviors: int > 0.
         directory: where to write.
+        index: finds the embeddings of items; None for a model of IDs alone.
         label: name of the label in `raw_feature_spec`; not an input of the signatures.
     """
-    module = _CtrModule(model, transform_layer, raw_feature_spec, features, max_behaviors, label)
+    module = _CtrModule(model, transform_layer, raw_feature_spec, features, max_behaviors, index, label)
     tf.saved_model.save(module, directory, signatures=module.signatures())
 
 
@@ -54,10 +61,13 @@ class _CtrModule(tf.Module):
         raw_feature_spec: FeatureSpec,
         features: Sequence[Feature],
         max_behaviors: int,
+        index: ItemIndex | None,
         label: str,
     ) -> None:
         super().__init__()
         self._transform_layer = transform_layer
+        self._index = index
+        self._embedding_dims = {modality: dim for modality, (_, dim) in model.embedding_shapes.items()}
         self._model_variables = [variable.value for variable in model.variables]
         self._specs = {name: spec for name, spec in raw_feature_spec.items() if name != label}
         self._max_behaviors = max_behaviors
@@ -84,37 +94,52 @@ class _CtrModule(tf.Module):
             **{f"behavior_{name}": (1, None) for name in BEHAVIOR_FEATURES},
             **dict.fromkeys(self._sides["item"], (None,)),
         }
-        return {
-            name: tf.TensorSpec(shape, self._specs[name].dtype, name=name) for name, shape in shapes.items()
-        }
+        embeddings: dict[str, tuple[int | None, ...]] = {}
+        for modality, dim in self._embedding_dims.items():
+            embeddings[f"{modality}_embedding"] = (None, dim)
+            embeddings[f"behavior_{modality}_embedding"] = (1, None, dim)
+        columns = {name: (shape, self._specs[name].dtype) for name, shape in shapes.items()}
+        columns |= {name: (shape, tf.float32) for name, shape in embeddings.items()}
+        return {name: tf.TensorSpec(shape, dtype, name) for name, (shape, dtype) in columns.items()}
 
     def _predict(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         raw = tf.io.parse_example(examples, self._specs)
-        return {"probabilities": tf.sigmoid(self._call(self._transform_layer(raw)))}
+        inputs = {**self._transform_layer(raw), **self._find_rows(raw)}
+        return {"probabilities": tf.sigmoid(self._call(inputs))}
 
     def _score_candidates(self, **columns: tf.Tensor) -> dict[str, tf.Tensor]:
+        is_real = tf.not_equal(columns["behavior_item_id"][0], "")
         user = {name: _to_sparse(columns[name][:, None]) for name in self._sides["user"]}
-        user |= self._behaviors(columns)
+        for name in (f"behavior_{name}" for name in BEHAVIOR_FEATURES):
+            # A missing category or shop keeps its place among the behaviors.
+            latest = self._latest(columns[name], is_real)
+            user[name] = tf.RaggedTensor.from_tensor(latest).to_sparse()
         candidates = {name: _to_sparse(columns[name][:, None]) for name in self._sides["item"]}
         num_candidates = tf.size(columns["item_id"], out_type=tf.int64)
-        logits = self._score(self._transform(user, 1), self._transform(candidates, num_candidates))
-        return {"probabilities": tf.sigmoid(logits)}
+        user_inputs = self._transform(user, 1)
+        candidate_inputs = self._transform(candidates, num_candidates)
+        for modality in self._embedding_dims:
+            candidate_inputs[f"{modality}_embedding"] = columns[f"{modality}_embedding"]
+            name = f"behavior_{modality}_embedding"
+            user_inputs[name] = self._pad(self._latest(columns[name], is_real))
+        return {"probabilities": tf.sigmoid(self._score(user_inputs, candidate_inputs))}
 
-    def _behaviors(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.SparseTensor]:
-        """The last behaviors that have an item; a missing category or shop keeps its place among them."""
-        is_real = tf.not_equal(columns["behavior_item_id"][0], "")
-        behaviors = {}
-        for name in (f"behavior_{name}" for name in BEHAVIOR_FEATURES):
-            latest = tf.boolean_mask(columns[name][0], is_real)[-self._max_behaviors :]
-            behaviors[name] = tf.RaggedTensor.from_tensor(latest[None, :]).to_sparse()
-        return behaviors
+    def _latest(self, column: tf.Tensor, is_real: tf.Tensor) -> tf.Tensor:
+        """The last behaviors that have an item, `[1, at most max_behaviors, …]`."""
+        return tf.boolean_mask(column[0], is_real)[-self._max_behaviors :][None]
 
-    def _transform(
-        self, given: Mapping[str, tf.SparseTensor], rows: int | tf.Tensor
-    ) -> Mapping[str, tf.Tensor]:
+    def _pad(self, embeddings: tf.Tensor) -> tf.Tensor:
+        """`[1, max_behaviors, dim]`, zeros behind the last behavior."""
+        missing = self._max_behaviors - tf.shape(embeddings)[1]
+        return tf.pad(embeddings, [[0, 0], [0, missing], [0, 0]])
+
+    def _transform(self, given: Mapping[str, tf.SparseTensor], rows: int | tf.Tensor) -> dict[str, tf.Tensor]:
         """Transforms rows of which only some columns are given; the others are missing in every row."""
         raw = {name: given.get(name, _empty(spec.dtype, rows)) for name, spec in self._specs.items()}
-        return self._transform_layer(raw)
+        return {**self._transform_layer(raw), **self._find_rows(given)}
+
+    def _find_rows(self, raw: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
+        return {} if self._index is None else self._index.find_in_examples(raw)
 
 
 def _to_sparse(column: tf.Tensor) -> tf.SparseTensor:

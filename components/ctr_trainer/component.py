@@ -4,8 +4,10 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
+from components import artifacts
 from components.ctr_trainer import executor
 from models.ctr.config import CtrConfig
+from models.make.config import MakeConfig
 from transforms.configuration import to_json
 from transforms.ingest_config import IngestConfig
 
@@ -16,10 +18,13 @@ class CtrTrainerSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "ingest": component_spec.ExecutionParameter(type=str),
         "config": component_spec.ExecutionParameter(type=str),
+        "make_config": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "transform_graph": component_spec.ChannelParameter(type=standard_artifacts.TransformGraph),
+        "embeddings": component_spec.ChannelParameter(type=artifacts.Embeddings, optional=True),
+        "make": component_spec.ChannelParameter(type=artifacts.Make, optional=True),
     }
     OUTPUTS = {
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
@@ -39,6 +44,9 @@ class CtrTrainer(base_component.BaseComponent):
         transform_graph: types.BaseChannel,
         ingest: IngestConfig,
         config: CtrConfig,
+        embeddings: types.BaseChannel | None = None,
+        make: types.BaseChannel | None = None,
+        make_config: MakeConfig | None = None,
     ):
         """Wires the component.
 
@@ -46,14 +54,20 @@ class CtrTrainer(base_component.BaseComponent):
             examples: `Examples` of LogIngest, as they were logged: the transform runs in the input pipeline.
             transform_graph: `TransformGraph` of Transform.
             ingest: names the features and the longest sequence of behaviors.
-            config: the model and its training.
+            config: the model and its training; where its integration uses content, with its modalities named.
+            embeddings: `Embeddings` of CatalogEmbedder; None for a model of IDs alone.
+            make: `Make` of MakeTrainer; None where the model has no MAKE, or one without a training of its own.
+            make_config: the sizes of MAKE.
         """
         super().__init__(
             CtrTrainerSpec(
                 ingest=to_json(ingest),
                 config=to_json(config),
+                make_config=to_json(make_config or MakeConfig()),
                 examples=examples,
                 transform_graph=transform_graph,
+                embeddings=embeddings,
+                make=make,
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
             )

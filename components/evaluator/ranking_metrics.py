@@ -9,12 +9,15 @@ import pyarrow as pa
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.evaluator.calibration_curve import calibration_curve
 from models.metrics.auc import auc
 from models.metrics.calibration import calibration
 from models.metrics.gauc import gauc
 from models.metrics.logloss import logloss
 
 METRICS = ("auc", "gauc", "logloss", "calibration")
+IMPRESSIONS = "impressions"
+CALIBRATION_CURVE = "calibration_curve"
 
 # Impressions that are held as Python objects before they become an Arrow record batch (about 30 bytes a row).
 _BUFFER_ROWS = 4096
@@ -22,19 +25,21 @@ _SCHEMA = pa.schema([("user", pa.binary()), ("label", pa.int8()), ("prediction",
 
 
 class RankingMetrics(metric_types.Metric):
-    """Measures `auc`, `gauc`, `logloss` and `calibration` over all impressions of a slice.
+    """Measures `auc`, `gauc`, `logloss`, `calibration`, and `calibration_curve` over all `impressions` of a slice.
 
     GAUC needs a user's impressions together and AUC needs all of them, so nothing is averaged or bucketed:
     the combiner gathers (user, label, prediction) and the exact functions of `models.metrics` see the whole
-    slice at once. The four share that one gathering. A value that is not defined (one class alone, no user
-    with both) is NaN, and a NaN passes no threshold.
+    slice at once. All share that one gathering. A value that is not defined (one class alone, no user with
+    both) is NaN, and a NaN passes no threshold.
+
+    What TFMA hands over may be one impression or an array of many, as `group_batches_extractor` leaves them.
 
     In an EvalConfig: `class_name="RankingMetrics", module="components.evaluator.ranking_metrics"`, with
     thresholds under the metrics' names in the MetricsSpec.
 
     Args:
         user_key: the feature of the raw Examples that names the user.
-        name: the name of the group of metrics; the values are named by METRICS.
+        name: the name of the group of metrics; the values have names of their own.
     """
 
     def __init__(self, user_key: str = "user_id", name: str = "ranking_metrics") -> None:
@@ -50,7 +55,7 @@ def _computations(
     del name  # the keys are the metrics' own names
     return [
         metric_types.MetricComputation(
-            keys=[_key(metric, model_name) for metric in METRICS],
+            keys=[_key(metric, model_name) for metric in _FUNCTIONS],
             preprocessors=[metric_types.FeaturePreprocessor(feature_keys=[user_key])],
             combiner=_RankingCombiner(user_key, model_name, eval_config),
         )
@@ -84,12 +89,14 @@ class _RankingCombiner(beam.CombineFn):
     def add_input(
         self, accumulator: _Impressions, element: metric_types.StandardMetricInputs
     ) -> _Impressions:
-        label, prediction, _ = next(
+        labels, predictions, _ = next(
             metric_util.to_label_prediction_example_weight(
-                element, eval_config=self._eval_config, model_name=self._model_name
+                element, eval_config=self._eval_config, model_name=self._model_name, flatten=False
             )
         )
-        accumulator.rows.append((_user(element, self._user_key), int(label.item()), float(prediction.item())))
+        users = _users(element, self._user_key)
+        columns = (users, labels.ravel().astype(int).tolist(), predictions.ravel().tolist())
+        accumulator.rows.extend(zip(*columns, strict=True))
         return _pack(accumulator) if len(accumulator.rows) >= _BUFFER_ROWS else accumulator
 
     def merge_accumulators(self, accumulators: Iterable[_Impressions]) -> _Impressions:
@@ -102,30 +109,31 @@ class _RankingCombiner(beam.CombineFn):
     def compact(self, accumulator: _Impressions) -> _Impressions:
         return _pack(accumulator)
 
-    def extract_output(self, accumulator: _Impressions) -> dict[metric_types.MetricKey, float]:
+    def extract_output(self, accumulator: _Impressions) -> dict[metric_types.MetricKey, Any]:
         table = pa.Table.from_batches(_pack(accumulator).batches, schema=_SCHEMA).combine_chunks()
         users = table["user"].combine_chunks().dictionary_encode().indices.to_numpy()
         labels, predictions = table["label"].to_numpy(), table["prediction"].to_numpy()
         return {
-            _key(metric, self._model_name): _FUNCTIONS[metric](users, labels, predictions)
-            for metric in METRICS
+            _key(metric, self._model_name): function(users, labels, predictions)
+            for metric, function in _FUNCTIONS.items()
         }
 
 
-_FUNCTIONS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
+_FUNCTIONS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Any]] = {
     "auc": lambda users, labels, predictions: auc(labels, predictions),
     "gauc": gauc,
     "logloss": lambda users, labels, predictions: logloss(labels, predictions),
     "calibration": lambda users, labels, predictions: calibration(labels, predictions),
+    IMPRESSIONS: lambda users, labels, predictions: len(labels),
+    CALIBRATION_CURVE: lambda users, labels, predictions: calibration_curve(labels, predictions),
 }
 
 
-def _user(element: Any, user_key: str) -> bytes:
-    values = np.asarray(element.get_features().get(user_key)).ravel()
-    if values.size != 1 or values[0] is None:
-        raise ValueError(f"each example must have one {user_key}, got {values.tolist()}")
-    value = values[0]
-    return value if isinstance(value, bytes) else str(value).encode()
+def _users(element: Any, user_key: str) -> list[bytes]:
+    values = np.asarray(element.get_features().get(user_key)).ravel().tolist()
+    if None in values:
+        raise ValueError(f"each example must have one {user_key}, got {values}")
+    return [value if isinstance(value, bytes) else str(value).encode() for value in values]
 
 
 def _pack(accumulator: _Impressions) -> _Impressions:

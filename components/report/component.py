@@ -37,6 +37,9 @@ class ReportSpec(component_spec.ComponentSpec):
             type=standard_artifacts.PushedModel, optional=True
         ),
         "embeddings": component_spec.ChannelParameter(type=artifacts.Embeddings, optional=True),
+        "inspection": component_spec.ChannelParameter(type=artifacts.Inspection, optional=True),
+        "baseline_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
+        "make_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
     }
     OUTPUTS: ClassVar = {"report": component_spec.ChannelParameter(type=artifacts.Report)}
 
@@ -68,6 +71,9 @@ class Report(base_component.BaseComponent):
         text_run: types.BaseChannel | None = None,
         pushed_text_encoder: types.BaseChannel | None = None,
         embeddings: types.BaseChannel | None = None,
+        inspection: types.BaseChannel | None = None,
+        baseline_run: types.BaseChannel | None = None,
+        make_run: types.BaseChannel | None = None,
     ):
         """Wires the component.
 
@@ -85,6 +91,9 @@ class Report(base_component.BaseComponent):
             image_run, text_run: `ModelRun` of that encoder.
             pushed_image_encoder, pushed_text_encoder: `PushedModel` of its Pusher, also where it pushed nothing.
             embeddings: `artifacts.Embeddings` of the CatalogEmbedder.
+            inspection: `artifacts.Inspection` of the Inspector.
+            baseline_run: `ModelRun` of the ID model that the CTR model is compared with.
+            make_run: `ModelRun` of the MakeTrainer.
         """
         super().__init__(
             ReportSpec(
@@ -102,6 +111,9 @@ class Report(base_component.BaseComponent):
                 text_run=text_run,
                 pushed_text_encoder=pushed_text_encoder,
                 embeddings=embeddings,
+                inspection=inspection,
+                baseline_run=baseline_run,
+                make_run=make_run,
                 root=root,
                 report=types.Channel(type=artifacts.Report),
             )

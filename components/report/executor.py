@@ -13,7 +13,16 @@ from components.report.inputs import ReportInputs
 from components.report.writer import INPUTS, write_report
 
 FOLDERS = ("rejects", "item_stats", "anomalies", "model_run", "evaluation", "blessing")
-OPTIONAL_FOLDERS = ("image_evaluation", "image_run", "text_evaluation", "text_run", "embeddings")
+OPTIONAL_FOLDERS = (
+    "image_evaluation",
+    "image_run",
+    "text_evaluation",
+    "text_run",
+    "embeddings",
+    "inspection",
+    "baseline_run",
+    "make_run",
+)
 PUSHED = ("pushed_model", "pushed_image_encoder", "pushed_text_encoder")
 
 

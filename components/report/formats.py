@@ -22,6 +22,11 @@ def metric(value: float | None) -> str:
     return MISSING if value is None else f"{value:.4f}"
 
 
+def difference(value: float | None, other: float | None) -> str:
+    """How far a metric lies above another model's, with its sign."""
+    return MISSING if value is None or other is None else f"{value - other:+.4f}"
+
+
 def share(part: float, whole: float) -> str:
     """A fraction as a percentage; never 0% of something that is there, nor 100% where something is missing."""
     if not whole:

@@ -24,6 +24,9 @@ class ReportInputs:
         image_run, text_run: `history.json` of the encoder's training; None likewise.
         pushed_image_encoder, pushed_text_encoder: where the Pusher put the encoder, or None.
         embeddings: `counts.json` of the CatalogEmbedder; None in a run without embeddings.
+        inspection: `inspection.json` of the Inspector; None in a run that inspected nothing.
+        baseline_run: `history.json` of the ID model's training; None in a run without one beside the model.
+        make_run: `history.json` of MAKE's training; None in a run that did not train it on its own.
     """
 
     rejects: str
@@ -40,6 +43,9 @@ class ReportInputs:
     text_run: str | None = None
     pushed_text_encoder: str | None = None
     embeddings: str | None = None
+    inspection: str | None = None
+    baseline_run: str | None = None
+    make_run: str | None = None
 
     def to_json(self) -> str:
         """The text that `from_json` reads."""

@@ -8,9 +8,12 @@ from typing import Any
 from components.report import formats, parts, plots
 from components.report.encoder_section import render_encoders
 from components.report.example_section import render_examples
+from components.report.inspection_section import render_inspection
 from components.report.markup import Markup, join, tag
+from components.report.metrics_section import render_metrics, tiles
 from components.report.run_record import RunRecord
 from components.report.style import STYLE
+from components.report.training_section import render_training
 
 # Should a value from the logs ever become markup, this keeps it from loading or running anything.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -37,9 +40,11 @@ def render_page(record: RunRecord, summary: dict[str, Any], written_at: datetime
     body = tag(
         "main",
         _header(record, summary, written_at),
-        _metrics(record, summary["ctr"]),
+        render_metrics(record, summary["ctr"]),
+        render_inspection(record.inspection),
         render_encoders(record, summary),
         render_examples(record),
+        render_training(record),
         _logs(record, summary["logs"]),
         _rejects(record.reject_examples, summary["logs"]),
         _anomalies(record.anomalies),
@@ -56,7 +61,7 @@ def _header(record: RunRecord, summary: dict[str, Any], written_at: datetime) ->
         tag("p", f"Adlens · {written_at:%d %B %Y, %H:%M %Z}", class_="eyebrow"),
         tag("h1", f"Click prediction, model “{ctr['model']}”"),
         _verdict(record, summary["pushed"]),
-        _tiles(ctr),
+        tiles(ctr),
     )
 
 
@@ -71,43 +76,6 @@ def _verdict(record: RunRecord, pushed: dict[str, str]) -> Markup:
         return tag("div", tag("strong", "Blessed, but not pushed"), class_="verdict bad", role="status")
     where = join([" to ", tag("code", pushed["ctr"])])
     return tag("div", tag("strong", "Blessed and pushed"), where, class_="verdict good", role="status")
-
-
-def _tiles(ctr: dict[str, Any]) -> Markup:
-    tiles = (
-        ("AUC", formats.metric(ctr["auc"]), "a click ranks above a non-click"),
-        ("GAUC", formats.metric(ctr["gauc"]), "the same within each user"),
-        ("LogLoss", formats.metric(ctr["logloss"]), "lower is better"),
-        ("Calibration", formats.metric(ctr["calibration"]), "predicted over observed clicks, best 1"),
-        ("Test impressions", formats.count(ctr["impressions"]), "the last days, never trained on"),
-    )
-    return tag("dl", [parts.tile(*shown) for shown in tiles], class_="tiles")
-
-
-def _metrics(record: RunRecord, ctr: dict[str, Any]) -> Markup:
-    groups = ctr["groups"]
-    rows = [("all", ctr), *((str(group["group"]), group) for group in groups)]
-    if "baseline" in ctr:
-        rows.insert(1, ("all, by the last blessed model", ctr["baseline"]))
-    head = ("items", "impressions", "AUC", "GAUC", "LogLoss", "calibration")
-    body = [(name, formats.count(row["impressions"]), *_four(row)) for name, row in rows]
-    plotted = [
-        plots.group_plot(groups, "auc", "AUC by frequency group", "Bars start at 0.5, which is chance.", 0.5),
-        plots.group_plot(groups, "logloss", "LogLoss by frequency group", "Lower is better.", 0.0),
-        plots.calibration_plot(record.results["calibration_plot"]),
-        plots.training_plot(record.history["curve"]),
-    ]
-    return parts.section(
-        "How well it predicts",
-        "On the test split, by how often an item was shown in the training days: group 1 is the rarest eighth of "
-        "the items, group 8 the most frequent, “new” was never shown.",
-        parts.card(parts.table(head, body, texts=1, strong_rows=1)),
-        tag("div", plotted, class_="grid"),
-    )
-
-
-def _four(row: dict[str, Any]) -> list[str]:
-    return [formats.metric(row[name]) for name in ("auc", "gauc", "logloss", "calibration")]
 
 
 def _logs(record: RunRecord, logs: dict[str, Any]) -> Markup:
@@ -200,12 +168,7 @@ def _run(record: RunRecord, summary: dict[str, Any]) -> Markup:
     drawn = [plots.popularity_plot(record.item_impressions)]
     if summary["stages"]:
         drawn.append(plots.stage_plot(summary["stages"]))
-    history = record.history
-    speed = history["examples"] / history["seconds"] if history["seconds"] else 0
-    lead = (
-        f"Training took {formats.seconds(history['seconds'])} for {formats.count(history['examples'])} examples, "
-        f"{formats.compact(speed)} a second."
-    )
+    lead = "What the training days hold, and where the time went."
     return parts.section("The run", lead, tag("div", drawn, class_="grid"))
 
 

@@ -38,7 +38,9 @@ def _cells(row: Sequence[str], kinds: Sequence[str | None]) -> list[Markup]:
     return [first, *(tag("td", cell, class_=kind) for cell, kind in zip(row[1:], wide[1:], strict=True))]
 
 
-def tile(name: str, figure: str, hint: str) -> Markup:
-    """One figure, large, with its name and a hint."""
+def tile(name: str, figure: str, hint: str, beside: str | None = None) -> Markup:
+    """One figure, large, with its name and a hint, and what it compares with, if anything."""
     shown = [tag("dd", figure, class_="figure"), tag("dd", hint, class_="hint")]
+    if beside is not None:
+        shown.append(tag("dd", beside, class_="beside"))
     return tag("div", tag("dt", name), shown, class_="tile")

@@ -27,25 +27,44 @@ SMOOTHING = 0.03
 
 @dataclass(frozen=True)
 class Bar:
-    """A vertical bar: `height` None where the metric is not defined, `note` below its label."""
+    """A vertical bar: `height` None where the metric is not defined, `note` below its label.
+
+    `beside` is the height of a paler bar to its right; None where there is none.
+    """
 
     label: str
     height: float | None
     note: str
     kind: str = ""
+    beside: float | None = None
 
 
 def group_plot(
-    groups: Sequence[dict[str, Any]], metric: str, title: str, reading: str, base: float
+    groups: Sequence[dict[str, Any]],
+    metric: str,
+    title: str,
+    reading: str,
+    base: float,
+    beside: Sequence[dict[str, Any]] | None = None,
 ) -> Markup:
-    """One metric by frequency group, as bars from `base`, with the number of impressions of each."""
-    bars = [
-        Bar(str(group["group"]), group[metric], formats.compact(group["impressions"]), _kind(group["group"]))
-        for group in groups
-    ]
-    rows = [(str(g["group"]), formats.metric(g[metric]), formats.count(g["impressions"])) for g in groups]
-    table = _table(("group", metric, "impressions"), rows)
-    return _figure(title, reading, _bars(bars, base), table)
+    """One metric by frequency group, as bars from `base`, with the number of impressions of each.
+
+    Args:
+        groups: group, impressions and the metric of each.
+        metric: its name.
+        title, reading: of the plot.
+        base: where the bars start.
+        beside: the same groups by the model to compare with, as paler bars; None where there is none.
+    """
+    others = [None] * len(groups) if beside is None else [group[metric] for group in beside]
+    bars, rows = [], []
+    for group, other in zip(groups, others, strict=True):
+        name, count = str(group["group"]), group["impressions"]
+        bars.append(Bar(name, group[metric], formats.compact(count), _kind(group["group"]), other))
+        shown = [formats.metric(group[metric])] + ([] if beside is None else [formats.metric(other)])
+        rows.append((name, *shown, formats.count(count)))
+    head = ("group", metric, *(() if beside is None else ("IDs alone",)), "impressions")
+    return _figure(title, reading, _bars(bars, base), _table(head, rows))
 
 
 def calibration_plot(points: Sequence[dict[str, Any]]) -> Markup:
@@ -122,26 +141,63 @@ def accuracy_plot(evaluations: Sequence[dict[str, Any]], title: str) -> Markup:
     """
     if len(evaluations) < 2:
         return _empty(title, "Too few evaluations for a curve.")
-    names = ("acc@1", "acc@5")
-    _, high = nice_bounds(0, max(evaluation[name] for evaluation in evaluations for name in names))
-    x = Scale(0, max(1, evaluations[-1]["step"]), LEFT, RIGHT)
-    y = Scale(0, high, BOTTOM, TOP)
-    lines = []
-    # Acc@5 is never the lower one, so its name stands above its line and the other's below.
-    for name, kind, aside in zip(names, ("curve", "second"), (16, -8), strict=True):
-        points = [(x(evaluation["step"]), y(evaluation[name])) for evaluation in evaluations]
-        end_x, end_y = points[-1]
-        lines += [
-            _line(points, kind),
-            tag("text", name.capitalize(), x=end_x, y=end_y + aside, class_="label", text_anchor="end"),
-        ]
-    rows = [
-        (formats.count(evaluation["step"]), *(formats.metric(evaluation[name]) for name in names))
-        for evaluation in evaluations[:: math.ceil(len(evaluations) / MAX_TABLE_ROWS)]
-    ]
+    lines = {"Acc@1": "acc@1", "Acc@5": "acc@5"}
     reading = "How often the positive is the first, or among the first five, on the eval split."
-    body = join([_axes(x, y, "steps", "accuracy"), lines])
-    return _figure(title, reading, body, _table(("step", "Acc@1", "Acc@5"), rows))
+    _, high = nice_bounds(0, max(evaluation[name] for evaluation in evaluations for name in lines.values()))
+    return _progress(evaluations, "step", lines, "accuracy", title, reading, (0, high))
+
+
+def epoch_plot(
+    epochs: Sequence[dict[str, Any]], lines: dict[str, str], y_name: str, title: str, reading: str
+) -> Markup:
+    """How a training converges: one or two figures by epoch.
+
+    Args:
+        epochs: epoch and the figures of each, in order; a figure that is not defined is None.
+        lines: by the line's name, the name of its figure in the epochs; the first is bold.
+        y_name, title, reading: of the plot.
+    """
+    values = [row[name] for row in epochs for name in lines.values() if _finite(row[name])]
+    if not values:
+        return _empty(title, "No epoch to show.")
+    return _progress(epochs, "epoch", lines, y_name, title, reading, nice_bounds(min(values), max(values)))
+
+
+def _progress(
+    rows: Sequence[dict[str, Any]],
+    at: str,
+    lines: dict[str, str],
+    y_name: str,
+    title: str,
+    reading: str,
+    bounds: tuple[float, float],
+) -> Markup:
+    """Figures of a training by step or epoch, as lines with their names at their ends."""
+    x = Scale(0, max(1, rows[-1][at]), LEFT, RIGHT, whole=True)
+    y = Scale(*bounds, BOTTOM, TOP)
+    drawn = []
+    ends = {}
+    for name, kind in zip(lines.values(), ("curve", "second"), strict=False):
+        points = [(x(row[at]), y(row[name])) for row in rows if _finite(row[name])]
+        if points:
+            ends[name] = points[-1]
+            drawn += [
+                _line(points, kind),
+                tag("circle", cx=points[-1][0], cy=points[-1][1], r=3, class_=kind),
+            ]
+    for label, name in lines.items():
+        if name in ends:
+            # The name of the higher line stands above its end, that of the lower one below.
+            end_x, end_y = ends[name]
+            aside = -8 if end_y == min(place for _, place in ends.values()) else 16
+            place = min(max(end_y + aside, TOP + 10), BOTTOM - 4)
+            drawn.append(tag("text", label, x=end_x - 6, y=place, class_="label", text_anchor="end"))
+    listed = [
+        (formats.count(row[at]), *(formats.metric(row[name]) for name in lines.values()))
+        for row in rows[:: math.ceil(len(rows) / MAX_TABLE_ROWS)]
+    ]
+    body = join([_axes(x, y, f"{at}s", y_name), drawn])
+    return _figure(title, reading, body, _table((at, *lines), listed))
 
 
 def popularity_plot(impressions: npt.NDArray[np.int64]) -> Markup:
@@ -200,7 +256,7 @@ def stage_plot(stages: Sequence[Stage]) -> Markup:
 
 
 def _bars(bars: Sequence[Bar], base: float) -> Markup:
-    heights = [bar.height for bar in bars if bar.height is not None]
+    heights = [height for bar in bars for height in (bar.height, bar.beside) if height is not None]
     low, high = nice_bounds(min([base, *heights]), max([base, *heights]))
     # Room above the highest bar for its number.
     y = Scale(low, high, BOTTOM - 12, TOP)
@@ -212,26 +268,30 @@ def _bars(bars: Sequence[Bar], base: float) -> Markup:
             tag("text", bar.label, x=middle, y=BOTTOM + 8, class_="label", text_anchor="middle"),
             tag("text", bar.note, x=middle, y=BOTTOM + 24, class_="tick", text_anchor="middle"),
         ]
-        if bar.height is None:
-            body.append(tag("text", "n/a", x=middle, y=y(base) - 5, class_="tick", text_anchor="middle"))
-            continue
-        top, bottom = sorted((y(bar.height), y(base)))
-        above = bar.height >= base
-        body += [
-            _rectangle(
-                middle - room * 0.32, top, room * 0.64, max(1, bottom - top), f"bar {bar.kind}".strip()
-            ),
-            tag(
-                "text",
-                f"{bar.height:.3f}",
-                x=middle,
-                y=top - 5 if above else bottom + 12,
-                class_="value",
-                text_anchor="middle",
-            ),
-        ]
+        body += _pair(bar, middle, room, y, base)
     body.append(_line([(LEFT, y(base)), (RIGHT, y(base))], "axis"))
     return join(body)
+
+
+def _pair(bar: Bar, middle: float, room: float, y: Scale, base: float) -> list[Markup]:
+    """One bar with its number, and the paler one beside it."""
+    if bar.height is None:
+        return [tag("text", "n/a", x=middle, y=y(base) - 5, class_="tick", text_anchor="middle")]
+    left, width = middle - room * 0.32, room * 0.64
+    drawn = []
+    if bar.beside is not None:
+        width /= 2
+        drawn.append(_standing(left + width, width, bar.beside, y, base, f"bar beside {bar.kind}".strip()))
+    drawn.append(_standing(left, width, bar.height, y, base, f"bar {bar.kind}".strip()))
+    reach = [bar.height, base if bar.beside is None else bar.beside]
+    place = y(max(reach)) - 5 if bar.height >= base else y(min(reach)) + 12
+    value = tag("text", f"{bar.height:.3f}", x=middle, y=place, class_="value", text_anchor="middle")
+    return [*drawn, value]
+
+
+def _standing(left: float, width: float, height: float, y: Scale, base: float, kind: str) -> Markup:
+    top, bottom = sorted((y(height), y(base)))
+    return _rectangle(left, top, width, max(1, bottom - top), kind)
 
 
 def _axes(x: Scale, y: Scale, x_name: str, y_name: str) -> Markup:

@@ -33,6 +33,9 @@ class RunRecord:
         pushed_model: where the Pusher put it, or None.
         encoders: by modality, "image" before "text"; only those that the run has.
         embeddings: `counts.json` of the CatalogEmbedder, or None in a run without embeddings.
+        inspection: `inspection.json` of the Inspector, or None in a run that inspected nothing.
+        baseline_history: `history.json` of the ID model beside it, or None.
+        make_history: `history.json` of MAKE's own training, or None.
     """
 
     counts: dict[str, Any]
@@ -45,6 +48,9 @@ class RunRecord:
     pushed_model: str | None
     encoders: dict[str, EncoderRecord]
     embeddings: dict[str, Any] | None
+    inspection: dict[str, Any] | None
+    baseline_history: dict[str, Any] | None
+    make_history: dict[str, Any] | None
 
     @classmethod
     def load(cls, inputs: ReportInputs) -> Self:
@@ -68,6 +74,9 @@ class RunRecord:
             pushed_model=inputs.pushed_model,
             encoders=read_encoders(inputs),
             embeddings=_read_optional(inputs.embeddings, "counts.json"),
+            inspection=_read_optional(inputs.inspection, "inspection.json"),
+            baseline_history=_read_optional(inputs.baseline_run, "history.json"),
+            make_history=_read_optional(inputs.make_run, "history.json"),
         )
 
 

@@ -12,6 +12,7 @@ class Scale:
         low, high: the values at its two ends; high > low, and low > 0 where it is logarithmic.
         start, end: the places of these ends, in the plot's units.
         log: whether equal ratios, rather than equal differences, take equal room.
+        whole: whether ticks between whole numbers make no sense.
     """
 
     low: float
@@ -19,6 +20,7 @@ class Scale:
     start: float
     end: float
     log: bool = False
+    whole: bool = False
 
     def __call__(self, value: float) -> float:
         """The place of a value."""
@@ -32,6 +34,8 @@ class Scale:
         if self.log:
             return [10.0**power for power in _whole(math.log10(self.low), math.log10(self.high))]
         step = _round_step((self.high - self.low) / 4)
+        if self.whole:
+            step = math.ceil(step)
         return [index * step for index in _whole(self.low / step, self.high / step)]
 
 

@@ -102,6 +102,21 @@ h3 + .example { border-top: 0; }
 .text .found .right { background: var(--good-soft); } .text .found .wrong { background: var(--bad-soft); }
 .text .cosine { margin: 0; }
 .words { overflow-wrap: anywhere; }
+.chip.plain { background: var(--rule); }
+.chips { display: flex; flex-wrap: wrap; gap: 0 6px; margin: 10px 0 4px; }
+h3 + .inspected { padding-bottom: 0; }
+.ad { display: grid; grid-template-columns: 100px minmax(0, 1fr); gap: 12px; font-size: 13.5px; line-height: 1.4; overflow-wrap: anywhere; }
+.predicted { max-width: 218px; margin: 6px 0 0; }
+.inspected svg text { font-size: 11px; }
+svg .room { fill: var(--page); }
+.behaved { display: grid; grid-template-columns: repeat(auto-fill, minmax(64px, 1fr)); gap: 10px; }
+.behaved li { max-width: 100px; font-size: 11px; line-height: 1.35; }
+.behaved .cosine { display: flex; justify-content: space-between; font-size: 11.5px; line-height: 1.4; }
+.behaved .words { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; color: var(--soft); margin-top: 2px; }
+.behaved .same img, .behaved .same .blank { outline: 2px solid var(--accent); outline-offset: 1px; }
+.tiers { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 4px 24px; margin-top: 16px; }
+.tiers .label { margin: 0; }
+details.inspected .card { margin-top: 14px; }
 footer { margin-top: 56px; padding-top: 14px; border-top: 1px solid var(--rule); color: var(--soft); font-size: 13px; }
 svg text { font: 11px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; fill: var(--ink); }
 svg text { font-variant-numeric: tabular-nums; }
@@ -117,7 +132,10 @@ svg .faint { stroke: var(--faint); }
 svg .area { fill: var(--accent-soft); }
 svg .bar { fill: var(--accent); }
 svg .bar.new { fill: var(--new); }
-svg .bar.cached { fill: var(--faint); }
+svg .bar.cached, svg .bar.beside { fill: var(--faint); }
+svg .bar.beside.new { fill: var(--new); fill-opacity: 0.4; }
+svg circle.curve { fill: var(--accent); } svg circle.second { fill: var(--new); }
+.tile .beside { font-size: 12.5px; line-height: 1.4; margin-top: auto; padding-top: 6px; font-variant-numeric: tabular-nums; }
 svg .dot { fill: var(--accent); fill-opacity: 0.55; stroke: var(--accent); }
 @media (max-width: 860px) {
   .grid { grid-template-columns: minmax(0, 1fr); }
@@ -136,6 +154,7 @@ svg .dot { fill: var(--accent); fill-opacity: 0.55; stroke: var(--accent); }
   .cell { min-width: 130px; }
   .example { grid-template-columns: minmax(0, 1fr); gap: 12px; }
   .image .found { gap: 9px; }
+  .tiers { grid-template-columns: minmax(0, 1fr); }
 }
 @media print {
   body { background: none; }

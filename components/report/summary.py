@@ -8,6 +8,8 @@ from typing import Any, TypedDict
 
 from components.report.run_record import RunRecord
 
+# What the Evaluator's baseline is: the model of IDs alone, trained in the same run.
+BASELINE_MODEL = "id"
 METRICS = ("auc", "gauc", "logloss", "calibration")
 ENCODER_FIGURES = (
     "method",
@@ -62,12 +64,17 @@ def _logs(counts: dict[str, Any]) -> dict[str, Any]:
 
 def _ctr(record: RunRecord) -> dict[str, Any]:
     results = record.results
-    ctr = {"model": record.history["model"], **_metrics(results)}
-    ctr["groups"] = [{"group": group["group"], **_metrics(group)} for group in results["groups"]]
+    ctr = {"model": record.history["model"], **_model(results)}
     if results["baseline"] is not None:
-        ctr["baseline"] = _metrics(results["baseline"])
-    ctr["blessed"] = record.blessed
-    return ctr
+        ctr["baseline"] = {"model": BASELINE_MODEL, **_model(results["baseline"])}
+    if results["last_blessed"] is not None:
+        ctr["last_blessed"] = _metrics(results["last_blessed"])
+    return {**ctr, "blessed": record.blessed}
+
+
+def _model(source: dict[str, Any]) -> dict[str, Any]:
+    groups = [{"group": group["group"], **_metrics(group)} for group in source["groups"]]
+    return {**_metrics(source), "groups": groups}
 
 
 def _metrics(source: dict[str, Any]) -> dict[str, Any]:

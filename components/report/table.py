@@ -25,6 +25,8 @@ def print_summary(summary: dict[str, Any], report_path: Path, console: Console |
     console = console or Console(highlight=False)
     style = box.SIMPLE_HEAD if console.is_terminal else box.ASCII2
     console.print(_metrics_table(summary["ctr"], style))
+    if "baseline" in summary["ctr"]:
+        console.print(_comparison_table(summary["ctr"], style))
     if summary["encoder"]:
         console.print(_encoder_table(summary["encoder"], style))
     console.print(_logs_table(summary["logs"], style))
@@ -37,13 +39,45 @@ def _metrics_table(ctr: dict[str, Any], style: box.Box) -> Table:
     table.add_column("items")
     for name in ("impressions", "AUC", "GAUC", "LogLoss", "calibration"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_row(*_metrics_row("all", ctr), style="bold", end_section=True)
+    table.add_row(*_metrics_row("all", ctr), style="bold")
     if "baseline" in ctr:
-        table.add_row(*_metrics_row("all, last blessed", ctr["baseline"]), end_section=True)
+        table.add_row(*_metrics_row(f"all, model {ctr['baseline']['model']}", ctr["baseline"]))
+    if "last_blessed" in ctr:
+        table.add_row(*_metrics_row("all, last blessed", ctr["last_blessed"]))
+    table.add_section()
     for group in ctr["groups"]:
-        name = group["group"] if group["group"] == "new" else f"group {group['group']}"
-        table.add_row(*_metrics_row(name, group))
+        table.add_row(*_metrics_row(_group_name(group), group))
     return table
+
+
+def _comparison_table(ctr: dict[str, Any], style: box.Box) -> Table:
+    baseline = ctr["baseline"]
+    title = Text(f"CTR model {ctr['model']} beside model {baseline['model']}, test split")
+    table = Table(title=title, title_justify="left", box=style)
+    table.add_column("items")
+    for metric in ("AUC", "LogLoss"):
+        for name in (metric, baseline["model"], "difference"):
+            table.add_column(name, justify="right", no_wrap=True)
+    table.add_row("all", *_comparison_row(ctr, baseline), style="bold", end_section=True)
+    for group, beside in zip(ctr["groups"], baseline["groups"], strict=True):
+        table.add_row(_group_name(group), *_comparison_row(group, beside))
+    return table
+
+
+def _comparison_row(row: dict[str, Any], beside: dict[str, Any]) -> list[str]:
+    return [
+        shown
+        for metric in ("auc", "logloss")
+        for shown in (
+            formats.metric(row[metric]),
+            formats.metric(beside[metric]),
+            formats.difference(row[metric], beside[metric]),
+        )
+    ]
+
+
+def _group_name(group: dict[str, Any]) -> str:
+    return group["group"] if group["group"] == "new" else f"group {group['group']}"
 
 
 def _metrics_row(name: str, row: dict[str, Any]) -> list[str]:

@@ -4,12 +4,22 @@ from dataclasses import dataclass
 
 from transforms.input_error import InputError
 
+INTEGRATIONS = ("id", "vector", "simscore", "simtier", "make", "simtier_make")
+
 
 @dataclass(frozen=True)
 class CtrConfig:
     """The click-through-rate model and its training.
 
     Attributes:
+        integration: how the items' embeddings enter: "id" (not at all), "vector" (beside the IDs), "simscore"
+            (each behavior's similarity beside its IDs), "simtier" (the histogram of similarities), "make" (what
+            the knowledge extractor has learned) or "simtier_make" (both).
+        modalities: whose embeddings; None: of all that the run has.
+        num_tiers: tiers of SimTier.
+        log_counts: log(1 + count) in SimTier's tiers; not in the paper.
+        train_make: whether a MAKE that was trained before goes on training with this model.
+        baseline: whether a model of the IDs alone is trained beside, for the Evaluator to compare with.
         embedding_dim: size of an ID embedding.
         attention_units: widths of the hidden layers of DIN's attention.
         mlp_units: widths of the hidden layers of the MLP.
@@ -22,6 +32,12 @@ class CtrConfig:
         seed: of the initial values.
     """
 
+    integration: str = "simtier_make"
+    modalities: tuple[str, ...] | None = None
+    num_tiers: int = 20
+    log_counts: bool = False
+    train_make: bool = False
+    baseline: bool = True
     embedding_dim: int = 16
     attention_units: tuple[int, ...] = (32,)
     mlp_units: tuple[int, ...] = (128, 64)
@@ -34,7 +50,9 @@ class CtrConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("embedding_dim", "batch_size", "epochs"):
+        wanted = f"one of {', '.join(INTEGRATIONS)}"
+        _check("integration", self.integration, self.integration in INTEGRATIONS, wanted)
+        for name in ("num_tiers", "embedding_dim", "batch_size", "epochs"):
             _check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
         for name in ("attention_units", "mlp_units"):
             units = getattr(self, name)
@@ -43,6 +61,16 @@ class CtrConfig:
             _check(name, getattr(self, name), getattr(self, name) > 0, "above 0")
         clipnorm = self.global_clipnorm
         _check("global_clipnorm", clipnorm, clipnorm is None or clipnorm > 0, "above 0 or absent")
+
+    @property
+    def uses_content(self) -> bool:
+        """Whether embeddings enter at all."""
+        return self.integration != "id"
+
+    @property
+    def uses_make(self) -> bool:
+        """Whether the knowledge extractor is a part of the model."""
+        return self.integration in ("make", "simtier_make")
 
 
 def _check(name: str, value: object, holds: bool, wanted: str) -> None:

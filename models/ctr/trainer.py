@@ -1,18 +1,13 @@
 """Trains a click-through-rate model."""
 
-import math
-import time
-import warnings
+from collections.abc import Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from models.click_training import fit, measure
 from models.ctr.config import CtrConfig
-from models.metrics.auc import auc
-from models.metrics.logloss import logloss
 from models.optimizers.rowwise_adagrad import RowwiseAdagrad
-from models.training_curve import TrainingCurve
 
 
 def train(
@@ -20,6 +15,7 @@ def train(
     train_dataset: tf.data.Dataset,
     config: CtrConfig,
     eval_dataset: tf.data.Dataset | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict:
     """Trains `model` with plain `fit`, in the order of the data set.
 
@@ -28,43 +24,15 @@ def train(
         train_dataset: batches of (features by name, label float32 `[batch]`), in time order.
         config: learning rates and epochs.
         eval_dataset: batches of the same kind, to measure the trained model on.
+        callbacks: Keras's.
     Returns:
-        {"examples", "seconds", "curve": [{"step", "examples", "loss", "seconds"}, …]}, and where there is an
-        eval data set "eval": {"auc", "logloss"}, each None where it is undefined. A point's loss is the mean
-        since the point before.
+        What `fit` gives, and where there is an eval data set "eval": {"auc", "logloss"}.
     Raises:
         InputError: if the loss is not finite.
     """
     compile_for_training(model, config)
-    curve = TrainingCurve()
-    started = time.perf_counter()
-    with warnings.catch_warnings():
-        # Keras says so at the end of every data set whose length it cannot know before reading it.
-        warnings.filterwarnings("ignore", message="Your input ran out of data")
-        model.fit(train_dataset, epochs=config.epochs, shuffle=False, verbose=0, callbacks=[curve])
-    history: dict = {
-        "examples": curve.examples,
-        "seconds": time.perf_counter() - started,
-        "curve": curve.points,
-    }
-    if eval_dataset is not None:
-        history["eval"] = _evaluate(model, eval_dataset)
-    return history
-
-
-def predict(model: keras.Model, dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """The labels and the predicted probabilities of all examples, each float32 `[examples]`."""
-    batches = [(label.numpy(), model.predict_on_batch(features)) for features, label in dataset]
-    if not batches:
-        return np.zeros(0, np.float32), np.zeros(0, np.float32)
-    labels, logits = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-    return labels, tf.sigmoid(logits).numpy()
-
-
-def _evaluate(model: keras.Model, dataset: tf.data.Dataset) -> dict[str, float | None]:
-    labels, probabilities = predict(model, dataset)
-    values = {"auc": auc(labels, probabilities), "logloss": logloss(labels, probabilities)}
-    return {name: None if math.isnan(value) else value for name, value in values.items()}
+    history = fit(model, train_dataset, config.epochs, callbacks)
+    return history if eval_dataset is None else history | {"eval": measure(model, eval_dataset)}
 
 
 def compile_for_training(model: keras.Model, config: CtrConfig) -> None:

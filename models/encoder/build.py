@@ -15,6 +15,7 @@ from models.encoder.pretrained import pixel_scaling, resolve_preset
 from models.encoder.query_pairs import COLUMNS, read_batches
 from models.encoder.text_encoder import TextEncoder
 from models.encoder.tokens import Tokens
+from transforms.input_error import InputError
 
 # Texts that a vocabulary is learned from, at most.
 _VOCABULARY_TEXTS = 1_000_000
@@ -27,7 +28,7 @@ def build_encoder(config: ImageEncoderConfig | TextEncoderConfig, train_files: S
         config: of one modality or the other.
         train_files: training pairs, which a vocabulary of texts is learned from where there is none.
     Raises:
-        InputError: the pretrained backbone is not there.
+        InputError: the pretrained backbone is not there, or takes no inputs of the configured size.
     """
     if isinstance(config, ImageEncoderConfig):
         prepare = functools.partial(decode_images, image_size=config.image_size)
@@ -58,7 +59,7 @@ def build_image_encoder(config: ImageEncoderConfig) -> ImageEncoder:
     """The encoder of pictures, at its starting point.
 
     Raises:
-        InputError: the pretrained backbone is not there.
+        InputError: the pretrained backbone is not there, or takes no pictures of `image_size`.
     """
     keras.utils.set_random_seed(config.seed)
     scaling = pixel_scaling(config.backbone) if config.backbone else None
@@ -72,7 +73,7 @@ def build_text_encoder(config: TextEncoderConfig, tokens: Tokens) -> TextEncoder
     """The encoder of texts, at its starting point.
 
     Raises:
-        InputError: the pretrained backbone is not there.
+        InputError: the pretrained backbone is not there, or takes no texts of `max_length`.
     """
     keras.utils.set_random_seed(config.seed)
     tokenizer = tokens.tokenizer
@@ -90,6 +91,7 @@ def build_text_encoder(config: TextEncoderConfig, tokens: Tokens) -> TextEncoder
             dtype=_policy(config),
         )
     )
+    _check_max_length(config, backbone)
     # BERT's own pooling of the first token is not used: the mean over the tokens is.
     backbone.pooled_dense.trainable = False
     return TextEncoder(
@@ -102,6 +104,7 @@ def _image_backbone(config: ImageEncoderConfig) -> keras.Model:
         backbone = keras_hub.models.Backbone.from_preset(
             resolve_preset(config.backbone), dtype=_policy(config)
         )
+        _check_image_size(config, backbone)
         _freeze_batch_norms(backbone)
         return backbone
     return keras_hub.models.ViTBackbone(
@@ -113,6 +116,25 @@ def _image_backbone(config: ImageEncoderConfig) -> keras.Model:
         mlp_dim=config.mlp_dim,
         dtype=_policy(config),
     )
+
+
+def _check_image_size(config: ImageEncoderConfig, backbone: keras.Model) -> None:
+    """A transformer has a position for each patch: it takes the size alone that it was made for."""
+    height, width = backbone.input_shape[1:3]
+    if {height, width} - {None, config.image_size}:
+        raise InputError(
+            f"{config.section}.image_size must fit the backbone {config.backbone}, which takes pictures of "
+            f"{height} x {width}, got {config.image_size}"
+        )
+
+
+def _check_max_length(config: TextEncoderConfig, backbone: keras.Model) -> None:
+    longest = backbone.max_sequence_length
+    if config.max_length > longest:
+        raise InputError(
+            f"{config.section}.max_length must be at most {longest}, the tokens that the backbone "
+            f"{config.backbone} has positions for, got {config.max_length}"
+        )
 
 
 def _freeze_batch_norms(backbone: keras.Model) -> None:

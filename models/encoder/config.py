@@ -81,7 +81,7 @@ class ImageEncoderConfig(EncoderConfig):
     """The encoder of pictures.
 
     Attributes:
-        image_size: side of the square that pictures are resized to, in pixels.
+        image_size: side of the square that pictures are resized to, in pixels; some backbones take one alone.
         patch_size: side of a patch of the vision transformer.
         num_layers: its layers.
         num_heads: its attention heads.
@@ -116,7 +116,8 @@ class TextEncoderConfig(EncoderConfig):
 
     Attributes:
         vocabulary_size: word pieces that are learned, at most; a pretrained backbone brings its own.
-        max_length: tokens that are looked at, the two that mark begin and end among them.
+        max_length: tokens that are looked at, the two that mark begin and end among them; a pretrained
+            backbone has a longest.
         num_layers: layers of the BERT.
         num_heads: its attention heads.
         hidden_dim: its width.

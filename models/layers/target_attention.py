@@ -24,15 +24,21 @@ class TargetAttention(keras.layers.Layer):
     `score` turns it around for many targets of one user: k (W2 - W3) and (W1 + W3) + diag(k) W4 depend on the
     user alone and are computed once.
 
+    What is known of a target and a behavior together, a similarity say, may stand beside: it is a further input
+    of the MLP and is summed with the same weights.
+
     Args:
         attention_units: widths of the MLP's hidden layers, at least one.
         activation: activation of the hidden layers.
+        kernel_initializer: of the MLP's first layer.
+        pair_dim: how many numbers are known of each target and behavior together.
     Call arguments:
         target: float `[batch, dim]`.
         behaviors: float `[batch, length, dim]`.
         padding_mask: bool `[batch, length]`, True where real.
+        pairs: float `[batch, length, pair_dim]`, None where `pair_dim` is 0.
     Returns:
-        float `[batch, dim]`, zero for a user without behaviors.
+        float `[batch, dim + pair_dim]`, zero for a user without behaviors.
     Raises:
         ValueError: if `attention_units` is empty.
     Source: Zhou et al. 2018, Deep Interest Network (arXiv 1706.06978), section 4.3.
@@ -43,6 +49,7 @@ class TargetAttention(keras.layers.Layer):
         attention_units: tuple[int, ...] = (32,),
         activation: str = "relu",
         kernel_initializer: str | dict | keras.initializers.Initializer = "glorot_uniform",
+        pair_dim: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -51,43 +58,66 @@ class TargetAttention(keras.layers.Layer):
         self.attention_units = tuple(attention_units)
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.pair_dim = pair_dim
         self.weigh = Mlp((*self.attention_units[1:], 1), activation, dtype=self.dtype_policy, name="weigh")
 
     def build(
-        self, target_shape: tuple, behaviors_shape: object = None, padding_mask_shape: object = None
+        self,
+        target_shape: tuple,
+        behaviors_shape: object = None,
+        padding_mask_shape: object = None,
+        pairs_shape: object = None,
     ) -> None:
         dim, units = target_shape[-1], self.attention_units[0]
         self.kernel = self.add_weight(
             shape=(4 * dim, units), initializer=self.kernel_initializer, name="kernel"
         )
         self.bias = self.add_weight(shape=(units,), initializer="zeros", name="bias")
+        if self.pair_dim:
+            self.pair_kernel = self.add_weight(
+                shape=(self.pair_dim, units), initializer=self.kernel_initializer, name="pair_kernel"
+            )
         self.weigh.build((None, None, units))
         self.built = True
 
-    def call(self, target: tf.Tensor, behaviors: tf.Tensor, padding_mask: tf.Tensor) -> tf.Tensor:
+    def call(
+        self,
+        target: tf.Tensor,
+        behaviors: tf.Tensor,
+        padding_mask: tf.Tensor,
+        pairs: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         of_target, of_behavior, of_product = self._split_kernel()
         query = tf.matmul(target, of_target) + self._cast(self.bias)  # [batch, units]
         matrices = of_behavior + target[:, :, None] * of_product  # [batch, dim, units]
         hidden = tf.matmul(behaviors, matrices) + query[:, None, :]  # [batch, length, units]
-        weights = self._weights(hidden, padding_mask)  # [batch, length]
-        return tf.matmul(weights[:, None, :], behaviors)[:, 0, :]
+        weights = self._weights(hidden, padding_mask, pairs)  # [batch, length]
+        return self._sum(tf.matmul(weights[:, None, :], behaviors)[:, 0, :], weights, pairs)
 
-    def score(self, targets: tf.Tensor, behaviors: tf.Tensor, padding_mask: tf.Tensor) -> tf.Tensor:
+    def score(
+        self,
+        targets: tf.Tensor,
+        behaviors: tf.Tensor,
+        padding_mask: tf.Tensor,
+        pairs: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Attends from many targets over one user's behaviors; equal to `call` with the user repeated.
 
         Args:
             targets: float `[candidates, dim]`.
             behaviors: float `[1, length, dim]`.
             padding_mask: bool `[1, length]`, True where real.
+            pairs: float `[candidates, length, pair_dim]`, None where `pair_dim` is 0.
         Returns:
-            float `[candidates, dim]`.
+            float `[candidates, dim + pair_dim]`.
         """
         of_target, of_behavior, of_product = self._split_kernel()
         keys = behaviors[0]  # [length, dim]
         matrices = of_target + keys[:, :, None] * of_product  # [length, dim, units], of the user alone
         offsets = tf.matmul(keys, of_behavior) + self._cast(self.bias)  # [length, units], of the user alone
         hidden = tf.einsum("cd,ldu->clu", targets, matrices) + offsets
-        return tf.matmul(self._weights(hidden, padding_mask), keys)
+        weights = self._weights(hidden, padding_mask, pairs)  # [candidates, length]
+        return self._sum(tf.matmul(weights, keys), weights, pairs)
 
     def _split_kernel(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """W1 + W3, W2 - W3 and W4, each `[dim, units]`."""
@@ -98,19 +128,33 @@ class TargetAttention(keras.layers.Layer):
         """In the compute dtype, to which Keras casts variables within `call` alone."""
         return tf.cast(variable.value, self.compute_dtype)
 
-    def _weights(self, hidden: tf.Tensor, padding_mask: tf.Tensor) -> tf.Tensor:
+    def _weights(self, hidden: tf.Tensor, padding_mask: tf.Tensor, pairs: tf.Tensor | None) -> tf.Tensor:
         """`[batch, length]` attention weights of the MLP's first layer before its activation."""
+        if pairs is not None:
+            hidden += tf.einsum("blp,pu->blu", tf.cast(pairs, hidden.dtype), self._cast(self.pair_kernel))
         weights = self.weigh(self.activation(hidden))[..., 0]
         return weights * tf.cast(padding_mask, weights.dtype)
 
+    def _sum(self, interest: tf.Tensor, weights: tf.Tensor, pairs: tf.Tensor | None) -> tf.Tensor:
+        """The weighted sum of the behaviors, and beside it that of what is known of the pairs."""
+        if pairs is None:
+            return interest
+        pairs = tf.cast(pairs, weights.dtype)
+        return tf.concat([interest, tf.matmul(weights[:, None, :], pairs)[:, 0, :]], axis=-1)
+
     def compute_output_shape(
-        self, target_shape: tuple, behaviors_shape: object = None, padding_mask_shape: object = None
+        self,
+        target_shape: tuple,
+        behaviors_shape: object = None,
+        padding_mask_shape: object = None,
+        pairs_shape: object = None,
     ) -> tuple:
-        return target_shape
+        return (*target_shape[:-1], target_shape[-1] + self.pair_dim)
 
     def get_config(self) -> dict:
         return super().get_config() | {
             "attention_units": self.attention_units,
             "activation": keras.activations.serialize(self.activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "pair_dim": self.pair_dim,
         }

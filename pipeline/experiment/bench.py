@@ -1,12 +1,17 @@
 """What every part of an experiment is given."""
 
+import dataclasses
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pipeline.config import RunConfig
 from pipeline.experiment.ingested import Ingested
 from pipeline.experiment.store import ResultStore
+
+if TYPE_CHECKING:
+    from pipeline.experiment.clicks.click_data import ClickData
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,8 @@ class Bench:
         data: what LogIngest made.
         store: where the part's results are kept.
         checkpoints: a folder for trainings to go on from after a kill.
+        logs: the folder of the four logs.
+        click_data: gives what trials of models of clicks share; makes it when first called.
         out: where progress goes.
     """
 
@@ -29,7 +36,15 @@ class Bench:
     data: Ingested
     store: ResultStore
     checkpoints: str
+    logs: str
+    click_data: "Callable[[], ClickData]"
     out: TextIO
+
+    def beside(self, name: str) -> "Bench":
+        """The same with the results and checkpoints of other trials, by the name of their folder."""
+        folders = (os.path.dirname(path) for path in (self.store.folder, self.checkpoints))
+        results, checkpoints = (os.path.join(folder, name) for folder in folders)
+        return dataclasses.replace(self, store=ResultStore(results, self.store.data), checkpoints=checkpoints)
 
     def once(
         self,

@@ -4,24 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.report import formats, parts
+from components.report import formats
 from components.report.markup import Markup, tag
 from components.report.plots import WIDTH
 from components.report.scale import Scale, nice_bounds
+from pipeline.experiment import canvas
 from pipeline.experiment.figures import with_spread
 
-# Colors by class, of the first figure of a row and the second.
-_KINDS = ("first", "other")
 _LINE, _GAP, _TOP, _LEFT, _BOTTOM = 20, 8, 26, 14, 24
 _RIGHT = WIDTH - 104
-
-STYLE = """
-svg .first { fill: var(--accent); stroke: var(--accent); }
-svg .other { fill: var(--new); stroke: var(--new); }
-svg .band { stroke-width: 9; stroke-opacity: 0.25; }
-svg .mean { stroke-width: 2; }
-svg circle.first, svg circle.other { fill-opacity: 0.55; }
-"""
 
 
 @dataclass(frozen=True)
@@ -46,22 +37,15 @@ def dot_plot(title: str, reading: str, rows: Sequence[DotRow]) -> Markup:
     x = Scale(0, high, _LEFT, _RIGHT)
     room = _LINE * (len(names) + 1) + _GAP
     height = _TOP + room * len(rows) + _BOTTOM
-    body: list[Markup] = [_grid(x, height), _legend(names)]
+    body: list[Markup] = [_grid(x, height), canvas.legend(names, _LEFT)]
     for index, row in enumerate(rows):
         top = _TOP + room * index
         body.append(tag("text", row.label, x=_LEFT, y=top + _LINE * 0.7, class_="label"))
-        for place, (kind, figure) in enumerate(zip(_KINDS, row.figures.values(), strict=False), 1):
+        for place, (kind, figure) in enumerate(zip(canvas.KINDS, row.figures.values(), strict=False), 1):
             body += _dots(x, top + _LINE * (place + 0.4), kind, figure)
-    drawing = tag("svg", body, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=f"{title}. {reading}")
     listed = [[row.label, *(", ".join(_listed(figure)) for figure in row.figures.values())] for row in rows]
-    numbers = parts.table(("", *(f"{name} by seed" for name in names)), listed, texts=1)
-    return tag(
-        "figure",
-        tag("h3", title),
-        tag("figcaption", reading),
-        drawing,
-        tag("details", tag("summary", "Numbers"), numbers),
-    )
+    numbers = canvas.table(("", *(f"{name} by seed" for name in names)), listed)
+    return canvas.figure(title, reading, body, height, numbers)
 
 
 def _dots(x: Scale, middle: float, kind: str, figure: dict[str, Any]) -> list[Markup]:
@@ -91,17 +75,6 @@ def _grid(x: Scale, height: float) -> Markup:
         for value in x.ticks()
     ]
     return tag("g", lines)
-
-
-def _legend(names: Sequence[str]) -> Markup:
-    marks = [
-        [
-            tag("circle", cx=_LEFT + 4 + 70 * index, cy=10, r=3.5, class_=kind),
-            tag("text", name, x=_LEFT + 13 + 70 * index, y=14, class_="name"),
-        ]
-        for index, (name, kind) in enumerate(zip(names, _KINDS, strict=False))
-    ]
-    return tag("g", marks)
 
 
 def _listed(figure: dict[str, Any]) -> list[str]:

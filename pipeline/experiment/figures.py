@@ -1,5 +1,6 @@
 """How a figure over several seeds is written."""
 
+from collections.abc import Callable
 from typing import Any
 
 from components.report import formats
@@ -20,3 +21,37 @@ def signed_with_spread(figure: dict[str, Any]) -> str:
 def seed_count(seeds: int) -> str:
     """3 seeds."""
     return f"{seeds:,} {'seed' if seeds == 1 else 'seeds'}"
+
+
+def signed(value: float | None) -> str:
+    """+0.0123: a difference."""
+    return formats.MISSING if value is None else f"{value:+.4f}"
+
+
+def percent(value: float | None) -> str:
+    """+1.25%: a relative difference."""
+    return formats.MISSING if value is None else f"{100 * value:+.2f}%"
+
+
+def with_interval(gain: dict[str, Any], write: Callable[[float | None], str] = signed) -> str:
+    """+0.0123 [+0.0101, +0.0145]: a difference and its interval over seeds; the difference alone of a single seed."""
+    mean = write(gain["mean"])
+    return mean if gain["low"] is None else f"{mean} [{write(gain['low'])}, {write(gain['high'])}]"
+
+
+def percent_with_interval(gain: dict[str, Any]) -> str:
+    """+1.25% [+1.01%, +1.49%]: the same of a relative difference."""
+    return with_interval(gain, percent)
+
+
+def with_intervals(gain: dict[str, Any]) -> str:
+    """The same as `with_interval`, with the interval over users after it where there is one."""
+    users = gain.get("users")
+    if not users:
+        return with_interval(gain)
+    return f"{with_interval(gain)}, users [{signed(users['low'])}, {signed(users['high'])}]"
+
+
+def seeds_of(figure: dict[str, Any]) -> str:
+    """3 seeds: how many a figure is of."""
+    return seed_count(len(figure["values"]))

@@ -8,7 +8,7 @@ from components.report.markup import Markup, tag
 from components.report.page import POLICY
 from components.report.parts import card, section
 from components.report.style import STYLE
-from pipeline.experiment import dot_plot
+from pipeline.experiment import canvas
 
 
 def render_page(sections: list[Markup], command: str, config: dict, written_at: datetime) -> str:
@@ -26,7 +26,7 @@ def render_page(sections: list[Markup], command: str, config: dict, written_at: 
         tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", "Adlens experiment"),
-        tag("style", Markup(STYLE + dot_plot.STYLE)),
+        tag("style", Markup(STYLE + canvas.STYLE)),
     )
     body = tag(
         "main",

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from rich import box
 from rich.table import Table
 
 from components.report.markup import Markup
 from pipeline.experiment.bench import Bench
-
-Rows = list[dict[str, Any]]
+from pipeline.experiment.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -22,9 +20,11 @@ class Part:
         run: does what is missing and gives the rows for `experiment.json`.
         tables: the rows for a terminal.
         section: the rows for the page.
+        trials: where its trials are kept; parts that name the same place share them. The part's own by default.
     """
 
     name: str
     run: Callable[[Bench], Rows]
     tables: Callable[[Rows, box.Box], list[Table]]
     section: Callable[[Rows], Markup]
+    trials: str | None = None

@@ -1,5 +1,7 @@
 """Runs the parts of an experiment and writes what came of them."""
 
+import functools
+import hashlib
 import json
 import os
 import sys
@@ -15,17 +17,25 @@ from rich.text import Text
 from components.report import files
 from pipeline.config import RunConfig
 from pipeline.experiment.bench import Bench
+from pipeline.experiment.clicks.click_data import ClickData
+from pipeline.experiment.correlation.part import CORRELATION
+from pipeline.experiment.epochs.part import EPOCHS_PART
+from pipeline.experiment.groups.part import GROUPS
 from pipeline.experiment.ingested import Ingested
+from pipeline.experiment.make_epochs.part import MAKE_EPOCHS
 from pipeline.experiment.page import render_page
 from pipeline.experiment.part import Part
+from pipeline.experiment.row_store import RowStore
+from pipeline.experiment.rows import Rows
 from pipeline.experiment.store import ResultStore
 from pipeline.experiment.table2.part import TABLE2
+from pipeline.experiment.table3.part import TABLE3
 from pipeline.root import Root
 from transforms.configuration import to_json
 
 _FILE_WIDTH = 120
 
-PARTS = {part.name: part for part in (TABLE2,)}
+PARTS = {part.name: part for part in (TABLE2, TABLE3, EPOCHS_PART, CORRELATION, GROUPS, MAKE_EPOCHS)}
 
 
 def run_experiment(
@@ -50,20 +60,32 @@ def run_experiment(
         command: what was typed, to show.
         out: where progress goes.
     Returns:
-        The rows of each part, as `experiment.json` has them.
+        The rows of each of these parts, as `experiment.json` has them; the files keep the other parts that were
+        made of the same logs by the same configuration.
     Raises:
         InputError: the logs or the configuration do not allow it.
     """
     places = Root(os.path.abspath(root))
     data = Ingested.make(logs, places, config, out)
-    found = {
-        part.name: part.run(_bench(part, places, config, methods, seeds, data, out)) for part in _parts(names)
-    }
-    settings = json.loads(to_json(config))
-    files.write_text(places.experiment, json.dumps(found, indent=2, allow_nan=False) + "\n")
-    sections = [PARTS[name].section(rows) for name, rows in found.items()]
-    files.write_text(places.experiment_page, render_page(sections, command, settings, datetime.now(UTC)))
-    return found
+    store = RowStore(os.path.join(places.experiments, "rows"), _fingerprint(data, config))
+    click_data = functools.cache(lambda: ClickData.make(logs, places, config, out))
+    for part in _parts(names):
+        folder = part.trials or part.name
+        bench = Bench(
+            config,
+            tuple(methods),
+            seeds,
+            data,
+            ResultStore(os.path.join(places.experiments, folder), data.fingerprint),
+            os.path.join(places.checkpoints, folder),
+            logs,
+            click_data,
+            out,
+        )
+        store.save(part.name, part.run(bench))
+        # After each part, so that what is done can be looked at while the next one takes its time.
+        _write(places, store.load(PARTS), command, config)
+    return store.load(part.name for part in _parts(names))
 
 
 def print_experiment(found: dict[str, Any], page: Path, console: Console | None = None) -> None:
@@ -87,15 +109,12 @@ def _parts(names: Sequence[str]) -> list[Part]:
     return [part for name, part in PARTS.items() if name in names]
 
 
-def _bench(
-    part: Part,
-    places: Root,
-    config: RunConfig,
-    methods: Sequence[str],
-    seeds: int,
-    data: Ingested,
-    out: TextIO,
-) -> Bench:
-    store = ResultStore(os.path.join(places.experiments, part.name), data.fingerprint)
-    checkpoints = os.path.join(places.checkpoints, part.name)
-    return Bench(config, tuple(methods), seeds, data, store, checkpoints, out)
+def _fingerprint(data: Ingested, config: RunConfig) -> str:
+    return hashlib.sha256(f"{data.fingerprint}\n{to_json(config)}".encode()).hexdigest()
+
+
+def _write(places: Root, found: dict[str, Rows], command: str, config: RunConfig) -> None:
+    settings = json.loads(to_json(config))
+    files.write_text(places.experiment, json.dumps(found, indent=2, allow_nan=False) + "\n")
+    sections = [PARTS[name].section(rows) for name, rows in found.items()]
+    files.write_text(places.experiment_page, render_page(sections, command, settings, datetime.now(UTC)))

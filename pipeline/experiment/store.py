@@ -1,8 +1,13 @@
 """What the trials of an experiment gave, so that a repeated command does only what is missing."""
 
 import hashlib
+import io
 import json
+import os
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from components.report import files
 
@@ -40,6 +45,26 @@ class ResultStore:
     def save(self, name: str, result: dict[str, Any]) -> None:
         """Keeps a trial's result, whole or not at all."""
         files.write_text(self._path(name), json.dumps(result, indent=2, allow_nan=False) + "\n")
+
+    def save_array(self, array: np.ndarray) -> str:
+        """Keeps an array, whole or not at all. Returns its name, for the result that it belongs to."""
+        stream = io.BytesIO()
+        np.save(stream, array, allow_pickle=False)
+        content = stream.getvalue()
+        name = f"{hashlib.sha256(content).hexdigest()[:16]}.npy"
+        os.makedirs(self.folder, exist_ok=True)
+        unfinished = f"{self.folder}/{name}.tmp"
+        Path(unfinished).write_bytes(content)
+        os.replace(unfinished, f"{self.folder}/{name}")
+        return name
+
+    def read_array(self, name: str) -> np.ndarray:
+        """The array that `save_array` gave this name.
+
+        Raises:
+            InputError: if there is none.
+        """
+        return np.load(io.BytesIO(files.read_bytes(f"{self.folder}/{name}")), allow_pickle=False)
 
     def _path(self, name: str) -> str:
         return f"{self.folder}/{name}.json"

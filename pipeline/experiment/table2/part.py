@@ -23,6 +23,15 @@ def run(bench: Bench) -> Rows:
     Raises:
         InputError: the logs or the configuration do not allow it.
     """
+    return make_rows(run_trials(bench))
+
+
+def run_trials(bench: Bench) -> list[dict[str, Any]]:
+    """The results of all trials, those of a method and modality in the order of the seeds.
+
+    Raises:
+        InputError: the logs or the configuration do not allow it.
+    """
     config = bench.config
     if not config.modalities:
         raise InputError("table2 compares encoders, so `modalities` must name image, text or both")
@@ -41,7 +50,7 @@ def run(bench: Bench) -> Rows:
         for modality in config.modalities
         for method in methods
     ]
-    results = [
+    return [
         bench.once(
             f"{number:>2}/{len(trials)}",
             trial.title,
@@ -51,14 +60,13 @@ def run(bench: Bench) -> Rows:
         )
         for number, trial in enumerate(trials, 1)
     ]
-    return make_rows(results)
 
 
 def _run(
     trial: Trial, bench: Bench, held_out: Mapping[str, HeldOutPairs], checkpoint_folder: str
 ) -> dict[str, Any]:
     """The trial's result; what the same training gave of the other modality is kept for its own trial."""
-    results = trial.run(bench.data, held_out, checkpoint_folder)
+    results = trial.run(bench.data, held_out, bench.store, checkpoint_folder)
     for modality, result in results.items():
         other = trial.of_modality(modality)
         if other != trial:
@@ -67,7 +75,7 @@ def _run(
 
 
 def _settings(trial: Trial, bench: Bench) -> dict[str, Any]:
-    return {**trial.settings, "seed": bench.config.encoder_evaluator.seed}
+    return {**trial.settings, "seed": bench.config.encoder_evaluator.seed, "keeps": ["vectors"]}
 
 
 def _chosen(names: Sequence[str]) -> list[Method]:

@@ -15,6 +15,8 @@ from models.encoder.title_image_trainer import TitledCatalog, train_title_image
 from models.encoder.trainer import Schedule, train_encoder
 from pipeline.config import RunConfig
 from pipeline.experiment.ingested import Ingested
+from pipeline.experiment.store import ResultStore
+from pipeline.experiment.table2.catalog_vectors import encode_catalog
 from pipeline.experiment.table2.held_out_pairs import HeldOutPairs
 from pipeline.experiment.table2.methods import Method
 
@@ -75,13 +77,18 @@ class Trial:
         return dataclasses.replace(self, modality=modality)
 
     def run(
-        self, data: Ingested, held_out: Mapping[str, HeldOutPairs], checkpoint_folder: str
+        self,
+        data: Ingested,
+        held_out: Mapping[str, HeldOutPairs],
+        store: ResultStore,
+        checkpoint_folder: str,
     ) -> dict[str, dict[str, Any]]:
         """Trains and measures.
 
         Args:
             data: what LogIngest made.
             held_out: the pairs to measure on, by modality.
+            store: keeps the catalog's vectors, which figure 6a is made from.
             checkpoint_folder: the trial's own.
         Returns:
             The result by modality: the trial's own, and the other's too where the training gave both encoders.
@@ -97,6 +104,9 @@ class Trial:
                 "modality": modality,
                 "seed": self.of_modality(modality).config.seed,
                 **held_out[modality].measure(encoder),
+                "vectors": store.save_array(
+                    encode_catalog(encoder, data.catalog_files, held_out[modality].batch_size)
+                ),
                 **{name: history[name] for name in ("steps", "seconds", "curve", "temperature")},
             }
             for modality, encoder in encoders.items()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,14 @@ import made_pairs
 import odd_images
 
 DIM = 8
-SMALL = {"embedding_dim": DIM, "num_layers": 1, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 16}
-CONFIGS = {
+SMALL: dict[str, Any] = {
+    "embedding_dim": DIM,
+    "num_layers": 1,
+    "num_heads": 2,
+    "hidden_dim": 16,
+    "mlp_dim": 16,
+}
+CONFIGS: dict[str, ImageEncoderConfig | TextEncoderConfig] = {
     "image": ImageEncoderConfig(image_size=16, patch_size=8, **SMALL),
     "text": TextEncoderConfig(max_length=8, vocabulary_size=100, **SMALL),
 }
@@ -206,8 +213,8 @@ for meta_graph in model.meta_graphs:
     names |= {node.op for node in nodes} - functions
 unknown = sorted(name for name in names if op_def_registry.get(name) is None)
 loaded = tf.saved_model.load(sys.argv[2])
-contents = np.load(sys.argv[3], allow_pickle=True)
-embeddings = loaded.signatures["serving_default"](tf.constant(contents))["embedding"]
+contents = tf.io.parse_tensor(tf.io.read_file(sys.argv[3]), tf.string)
+embeddings = loaded.signatures["serving_default"](contents)["embedding"]
 np.save(sys.argv[4], embeddings.numpy())
 modules = {name.split(".")[0] for name in sys.modules}
 print(json.dumps({"ops": sorted(names), "unknown": unknown, "modules": sorted(modules)}))
@@ -216,8 +223,9 @@ print(json.dumps({"ops": sorted(names), "unknown": unknown, "modules": sorted(mo
 
 def test_a_stranger_loads_it(exported: Exported, tmp_path: Path) -> None:
     # A process that has nothing of this project, and TF Text only where texts are encoded.
-    np.save(tmp_path / "contents.npy", np.array(exported.contents, object))
-    files = [str(exported.model_dir), str(tmp_path / "contents.npy"), str(tmp_path / "embeddings.npy")]
+    contents = tf.io.serialize_tensor(tf.constant(exported.contents))
+    (tmp_path / "contents.tensor").write_bytes(contents.numpy())
+    files = [str(exported.model_dir), str(tmp_path / "contents.tensor"), str(tmp_path / "embeddings.npy")]
     command = [sys.executable, "-c", STRANGER, exported.encoder.modality, *files]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert ended.returncode == 0, ended.stderr[-3_000:]

@@ -48,6 +48,7 @@ RESULTS = {
         },
     ],
     "baseline": None,
+    "last_blessed": None,
     "calibration_plot": [
         {"predicted": 0.25, "observed": 0.5, "impressions": 4},
         {"predicted": 0.75, "observed": 0.5, "impressions": 6},
@@ -63,6 +64,36 @@ HISTORY = {
         {"step": 2, "examples": 70, "loss": 0.5, "seconds": 3.5},
     ],
     "eval": {"auc": 0.74, "logloss": 0.51},
+}
+BASELINE_HISTORY = {**HISTORY, "seconds": 2.0}
+BASELINE = {
+    "auc": 0.7,
+    "gauc": 0.71,
+    "logloss": 0.53,
+    "calibration": 1.0,
+    "impressions": 10,
+    "groups": [
+        {"group": 1, "impressions": 4, "auc": 0.55, "gauc": 0.5, "logloss": 0.6, "calibration": 1.5},
+        {
+            "group": "new",
+            "impressions": 6,
+            "auc": float("nan"),
+            "gauc": float("nan"),
+            "logloss": 0.4,
+            "calibration": float("inf"),
+        },
+    ],
+}
+LAST_BLESSED = {"impressions": 10, "auc": 0.8, "gauc": None, "logloss": 0.4, "calibration": 0.9, "groups": []}
+MAKE_HISTORY = {
+    "model": "make",
+    "examples": 140,
+    "seconds": 7.0,
+    "curve": [],
+    "epochs": [
+        {"epoch": 1, "loss": 0.7, "auc": 0.5, "logloss": 0.69},
+        {"epoch": 2, "loss": 0.6, "auc": 0.6, "logloss": 0.65},
+    ],
 }
 ANOMALIES = [
     {
@@ -252,3 +283,20 @@ def encoder_record(encoder_inputs) -> RunRecord:
 def record(inputs) -> RunRecord:
     """The same run, loaded."""
     return RunRecord.load(inputs)
+
+
+@pytest.fixture
+def compared_inputs(inputs, tmp_path, monkeypatch) -> ReportInputs:
+    """The same run with an ID model beside it, a MAKE trained before it, and a blessed model before both."""
+    compared = {**RESULTS, "baseline": BASELINE, "last_blessed": LAST_BLESSED}
+    monkeypatch.setattr(sys.modules["components.evaluator.results"], "load_results", lambda folder: compared)
+    artifacts = tmp_path / "root" / "artifacts"
+    write_json(artifacts / "baseline_run" / "history.json", BASELINE_HISTORY)
+    write_json(artifacts / "make_run" / "history.json", MAKE_HISTORY)
+    return replace(inputs, baseline_run=str(artifacts / "baseline_run"), make_run=str(artifacts / "make_run"))
+
+
+@pytest.fixture
+def compared_record(compared_inputs) -> RunRecord:
+    """The run beside an ID model, loaded."""
+    return RunRecord.load(compared_inputs)

@@ -25,6 +25,9 @@ OPTIONAL_TYPES = {
     "text_evaluation": standard_artifacts.ModelEvaluation,
     "text_run": standard_artifacts.ModelRun,
     "embeddings": artifacts.Embeddings,
+    "inspection": artifacts.Inspection,
+    "baseline_run": standard_artifacts.ModelRun,
+    "make_run": standard_artifacts.ModelRun,
 }
 
 
@@ -79,6 +82,16 @@ def test_run_with_encoders(encoder_inputs, tmp_path):
     assert summary["pushed"] == {"ctr": "pushed/ctr/1", "image_encoder": "pushed/image_encoder/3"}
     assert sorted(summary["encoder"]) == ["image", "text"]
     assert ReportInputs.from_json((report / "inputs.json").read_text()) == encoder_inputs
+
+
+def test_run_beside_an_id_model(compared_inputs, tmp_path):
+    pushed = artifact(standard_artifacts.PushedModel, tmp_path / "artifact")
+    pushed.set_int_custom_property("pushed", 1)
+    pushed.set_string_custom_property("pushed_destination", compared_inputs.pushed_model)
+    run_executor(compared_inputs, pushed, tmp_path / "report", tmp_path / "root")
+    assert ReportInputs.from_json((tmp_path / "report" / "inputs.json").read_text()) == compared_inputs
+    summary = json.loads((tmp_path / "report" / "summary.json").read_text())
+    assert summary["ctr"]["baseline"]["gauc"] == 0.71
 
 
 def test_component_is_wired_by_type():

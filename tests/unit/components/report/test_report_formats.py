@@ -53,3 +53,9 @@ def test_missing_values():
     assert formats.count(None) == "n/a"
     assert formats.metric(0.5) == "0.5000"
     assert formats.count(1234567) == "1,234,567"
+
+
+def test_difference():
+    assert formats.difference(0.75, 0.7) == "+0.0500"
+    assert formats.difference(0.5, 0.53) == "-0.0300"
+    assert formats.difference(None, 0.5) == formats.difference(0.5, None) == "n/a"

@@ -106,10 +106,41 @@ def test_rejected_model_says_why(record):
     assert "gauc 0.70 is below 0.72" in said
 
 
-def test_model_stands_beside_the_last_blessed_one(record):
-    baseline = {"impressions": 10, "auc": 0.8, "gauc": None, "logloss": 0.4, "calibration": 0.9}
-    said = words(page_of(replace(record, results={**record.results, "baseline": baseline})))
-    assert "by the last blessed model 10 0.8000 n/a 0.4000 0.9000" in said
+def test_model_stands_beside_ids_alone_and_the_last_blessed_one(compared_record):
+    html = page_of(compared_record)
+    assert Reader(html).open == []
+    said = words(html)
+    assert "this one, “id” 0.7500 0.7000 0.5000 1.1000" in said
+    assert "IDs alone, trained in this run 0.7000 0.7100 0.5300 1.0000" in said
+    assert "the last blessed model 0.8000 n/a 0.4000 0.9000" in said
+    # AUC of both and the difference, the same of LogLoss, then the model's own GAUC and calibration.
+    assert "all 10 0.7500 0.7000 +0.0500 0.5000 0.5300 -0.0300 0.7000 1.1000" in said
+    assert "1 4 0.6000 0.5500 +0.0500 0.5500 0.6000 -0.0500 0.6250 1.2500" in said
+    assert "new 6 n/a n/a n/a 0.4500 0.4000 +0.0500 n/a n/a" in said
+    assert "IDs alone 0.7100 (-0.0100)" in said
+
+
+def test_trainings_stand_side_by_side(compared_record):
+    said = words(page_of(compared_record))
+    # 70 examples in 3.5 and in 2 seconds, 140 in 7.
+    assert "“id” took 3.5 s for 70 examples, 20 a second;" in said
+    assert "the model of IDs alone took 2.0 s for 70 examples, 35 a second;" in said
+    assert "MAKE before it, in 2 epochs, took 7.0 s for 140 examples, 20 a second." in said
+    assert "Training of IDs alone" in said and "MAKE: AUC" in said
+
+
+def test_training_of_one_model(record):
+    said = words(page_of(record))
+    assert "“id” took 3.5 s" in said
+    assert "IDs alone" not in said and "MAKE" not in said
+
+
+def test_last_blessed_model_without_an_id_model(record):
+    last = {"impressions": 10, "auc": 0.8, "gauc": None, "logloss": 0.4, "calibration": 0.9}
+    said = words(page_of(replace(record, results={**record.results, "last_blessed": last})))
+    assert "the last blessed model 0.8000 n/a 0.4000 0.9000" in said
+    assert "all 10 0.7500 0.7000 0.5000 1.1000" in said
+    assert "IDs alone" not in said
 
 
 def test_blessed_model_that_was_not_pushed(record):

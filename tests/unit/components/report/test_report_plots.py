@@ -176,3 +176,47 @@ def test_one_evaluation_is_no_curve():
     html = plots.accuracy_plot([{"step": 50, "acc@1": 0.1, "acc@5": 0.4}], "Accuracy")
     assert Elements(html).of("svg") == []
     assert "Accuracy" in html
+
+
+def test_model_beside_another_one():
+    others = [group(1, 0.55), group("new", None)]
+    html = plots.group_plot([group(1, 0.6), group("new", 0.7)], "auc", "AUC", "read", 0.5, others)
+    elements = Elements(html)
+    (bar,), (beside,) = elements.of("rect", "bar"), elements.of("rect", "bar beside")
+    # 0.1 and 0.05 above chance, side by side.
+    assert float(bar["height"]) / float(beside["height"]) == pytest.approx(2, rel=1e-3)
+    assert float(bar["x"]) + float(bar["width"]) == pytest.approx(float(beside["x"]), abs=0.01)
+    assert len(elements.of("rect")) == 3
+    assert "IDs alone" in html
+
+
+def test_epochs_lie_evenly_with_the_last_at_the_end():
+    epochs = [
+        {"epoch": 1, "loss": 0.75, "logloss": 0.8},
+        {"epoch": 2, "loss": 0.65, "logloss": None},
+        {"epoch": 4, "loss": 0.6, "logloss": 0.7},
+    ]
+    html = plots.epoch_plot(epochs, {"train": "loss", "eval": "logloss"}, "loss", "MAKE: loss", "read")
+    elements = Elements(html)
+    train, held_out = (
+        points(elements.of("polyline", "curve")[0]),
+        points(elements.of("polyline", "second")[0]),
+    )
+    axis = points(elements.of("polyline", "axis")[0])
+    left, right = axis[0][0], axis[-1][0]
+    assert [x for x, _ in train] == pytest.approx(
+        [left + (right - left) * share for share in (0.25, 0.5, 1)], abs=0.1
+    )
+    # An undefined figure is left out.
+    assert len(held_out) == 2
+    # 0.75 to 0.65 is two thirds of 0.75 to 0.6, downward.
+    assert (train[1][1] - train[0][1]) / (train[2][1] - train[0][1]) == pytest.approx(2 / 3, abs=0.01)
+    assert held_out[0][1] < train[0][1]
+
+
+def test_one_epoch_and_none():
+    one = plots.epoch_plot([{"epoch": 1, "auc": 0.6}], {"eval": "auc"}, "AUC", "MAKE: AUC", "read")
+    assert len(Elements(one).of("circle")) == 1
+    for epochs in ([], [{"epoch": 1, "auc": None}]):
+        html = plots.epoch_plot(epochs, {"eval": "auc"}, "AUC", "MAKE: AUC", "read")
+        assert "No epoch to show" in html and Elements(html).of("svg") == []

@@ -20,6 +20,12 @@ def test_linear_ticks():
     assert Scale(0, 80410, 0, 1).ticks() == pytest.approx([0, 25000, 50000, 75000])
 
 
+def test_ticks_at_whole_numbers():
+    # Steps of 2.5 would be about four; of 3 they are whole.
+    assert Scale(0, 10, 0, 1, whole=True).ticks() == pytest.approx([0, 3, 6, 9])
+    assert Scale(0, 1, 0, 1, whole=True).ticks() == pytest.approx([0, 1])
+
+
 def test_log_ticks():
     assert Scale(1, 2500, 0, 1, log=True).ticks() == pytest.approx([1, 10, 100, 1000])
 

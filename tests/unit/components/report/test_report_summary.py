@@ -71,16 +71,36 @@ def test_not_blessed_pushes_nothing(record, tmp_path):
     assert summary["pushed"] == {}
 
 
-def test_baseline_stands_beside_the_model(record, tmp_path):
-    baseline = {
+def test_baseline_and_last_blessed_stand_beside_the_model(compared_record, tmp_path):
+    ctr = build_summary(compared_record, [], tmp_path)["ctr"]
+    assert ctr["auc"] == 0.75 and ctr["groups"][0]["auc"] == 0.6
+    assert ctr["baseline"] == {
+        "model": "id",
         "impressions": 10,
         "auc": 0.7,
-        "gauc": float("nan"),
-        "logloss": 0.6,
-        "calibration": 1,
+        "gauc": 0.71,
+        "logloss": 0.53,
+        "calibration": 1.0,
+        "groups": [
+            {"group": 1, "impressions": 4, "auc": 0.55, "gauc": 0.5, "logloss": 0.6, "calibration": 1.5},
+            {
+                "group": "new",
+                "impressions": 6,
+                "auc": None,
+                "gauc": None,
+                "logloss": 0.4,
+                "calibration": None,
+            },
+        ],
     }
-    summary = build_summary(replace(record, results={**record.results, "baseline": baseline}), [], tmp_path)
-    assert summary["ctr"]["baseline"] == {**baseline, "gauc": None}
+    assert ctr["last_blessed"] == {
+        "impressions": 10,
+        "auc": 0.8,
+        "gauc": None,
+        "logloss": 0.4,
+        "calibration": 0.9,
+    }
+    json.dumps(ctr, allow_nan=False)
 
 
 def test_model_pushed_outside_of_root_keeps_its_path(record, tmp_path):

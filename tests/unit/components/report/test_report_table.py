@@ -31,6 +31,20 @@ def test_plain_output_is_ascii_without_colors(record):
     assert row[4].startswith("unknown item_id 3")
 
 
+def test_model_beside_ids_alone_and_the_last_blessed_one(compared_record):
+    said = printed(build_summary(compared_record, [], Path("/root")))
+    assert said.isascii()
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in said.splitlines()]
+    assert ["all", "10", "0.7500", "0.7000", "0.5000", "1.1000"] in lines
+    assert ["all, model id", "10", "0.7000", "0.7100", "0.5300", "1.0000"] in lines
+    assert ["all, last blessed", "10", "0.8000", "n/a", "0.4000", "0.9000"] in lines
+    assert ["all", "0.7500", "0.7000", "+0.0500", "0.5000", "0.5300", "-0.0300"] in lines
+    assert ["group 1", "0.6000", "0.5500", "+0.0500", "0.5500", "0.6000", "-0.0500"] in lines
+    assert ["new", "n/a", "n/a", "n/a", "0.4500", "0.4000", "+0.0500"] in lines
+    tables = [line for line in said.splitlines() if line.startswith(("|", "+"))]
+    assert max(len(line) for line in tables) <= 80
+
+
 def test_terminal_has_colors(record):
     assert "\x1b[" in printed(build_summary(record, [], Path("/root")), terminal=True)
 

@@ -167,6 +167,15 @@ def test_load_without_encoders(record):
     assert record.encoders == {} and record.embeddings is None
 
 
+def test_load_of_a_run_beside_an_id_model(compared_record):
+    assert compared_record.baseline_history["seconds"] == 2.0
+    assert [epoch["auc"] for epoch in compared_record.make_history["epochs"]] == [0.5, 0.6]
+
+
+def test_load_of_a_model_alone(record):
+    assert record.baseline_history is None and record.make_history is None
+
+
 def test_inputs_of_another_shape_are_refused():
     with pytest.raises(InputError, match="item_stats"):
         ReportInputs.from_json('{"rejects": "x"}')

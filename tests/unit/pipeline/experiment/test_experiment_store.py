@@ -2,13 +2,16 @@
 
 import io
 from pathlib import Path
+from typing import NoReturn
 
+import numpy as np
 import pytest
 
 from pipeline.config import RunConfig
 from pipeline.experiment.bench import Bench
 from pipeline.experiment.ingested import Ingested
 from pipeline.experiment.store import ResultStore
+from transforms.input_error import InputError
 
 SETTINGS = {"method": "scl", "configs": [{"seed": 0, "learning_rate": 0.001}]}
 OTHER = {"method": "scl", "configs": [{"seed": 0, "learning_rate": 0.002}]}
@@ -36,7 +39,12 @@ def test_another_configuration_or_other_data_has_another_name(tmp_path: Path) ->
 def make_bench(folder: Path, data: str = "data") -> Bench:
     ingested = Ingested("pairs", "catalog", "rejects", data)
     store = ResultStore(str(folder / "results"), data)
-    return Bench(RunConfig(), (), 1, ingested, store, str(folder / "checkpoints"), io.StringIO())
+    checkpoints = str(folder / "checkpoints")
+    return Bench(RunConfig(), (), 1, ingested, store, checkpoints, "logs", no_clicks, io.StringIO())
+
+
+def no_clicks() -> NoReturn:
+    raise AssertionError("a trial of another part has no use for them")
 
 
 class Trials:
@@ -81,3 +89,20 @@ def test_a_trial_that_fails_leaves_no_result(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         bench.once("1/1", "scl", SETTINGS, fail, str)
     assert Trials().ask(bench, SETTINGS) == 1
+
+
+def test_arrays_are_kept_beside_results(tmp_path: Path) -> None:
+    store = ResultStore(str(tmp_path / "results"), "data")
+    first, second = np.array([0.25, np.nan], np.float32), np.array([0.25, 0.5], np.float32)
+    names = [store.save_array(array) for array in (first, second, first)]
+    assert names[0] == names[2] != names[1]
+    for name, array in zip(names, (first, second), strict=False):
+        found = store.read_array(name)
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, array)
+    assert sorted(path.name for path in Path(store.folder).iterdir()) == sorted(set(names))
+
+
+def test_an_array_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="gone.npy"):
+        ResultStore(str(tmp_path), "data").read_array("gone.npy")

@@ -1,0 +1,1 @@
+"""Embeddings of items: read, found by item, handed to models."""

@@ -1,0 +1,73 @@
+"""Finds an item's embeddings by its id."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+_INSERTED_AT_ONCE = 100_000
+
+
+class ItemIndex(tf.Module):
+    """From item ids to the rows of each modality's embeddings; 0 for an item that has none.
+
+    An impression carries ids alone; this is how training, evaluation and serving come from them to the
+    embeddings, of items too that the training days never saw. A SavedModel that holds it carries it along.
+
+    Args:
+        item_ids: string array `[items]`, without doubles.
+        rows: int32 `[items]` by modality.
+        max_behaviors: int > 0. Of a longer sequence the last ones count.
+    """
+
+    def __init__(self, item_ids: pa.Array, rows: Mapping[str, np.ndarray], max_behaviors: int) -> None:
+        super().__init__()
+        self.max_behaviors = max_behaviors
+        self._places = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, 0)
+        for start in range(0, len(item_ids), _INSERTED_AT_ONCE):
+            part = item_ids.slice(start, _INSERTED_AT_ONCE)
+            keys = part.cast(pa.binary()).to_numpy(zero_copy_only=False)
+            self._places.insert(tf.constant(keys, tf.string), start + 1 + tf.range(len(part), dtype=tf.int64))
+        # Place 0 is that of an unknown item.
+        self._rows = {
+            name: tf.Variable(np.append(np.int32(0), column), trainable=False, name=f"{name}_rows")
+            for name, column in rows.items()
+        }
+
+    def find(self, item_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The rows by modality, int32 of the shape of `item_ids`."""
+        # The lookup forgets the shape.
+        places = tf.ensure_shape(self._places.lookup(item_ids), item_ids.shape)
+        return {name: tf.gather(rows, places) for name, rows in self._rows.items()}
+
+    def find_in_examples(self, raw: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
+        """The rows of examples' items and behaviors.
+
+        Args:
+            raw: `item_id`, `behavior_item_id` or both, as parsed.
+        Returns:
+            `<modality>_row` int32 `[batch]` and `behavior_<modality>_row` int32 `[batch, max_behaviors]`,
+            each behavior where the transform puts its ids, padded with 0 at the end.
+        """
+        found: dict[str, tf.Tensor] = {}
+        if "item_id" in raw:
+            found |= self._find_items(raw["item_id"])
+        if "behavior_item_id" in raw:
+            found |= self._find_behaviors(raw["behavior_item_id"])
+        return found
+
+    def _find_items(self, column: tf.SparseTensor) -> dict[str, tf.Tensor]:
+        first = tf.sparse.slice(column, [0, 0], [column.dense_shape[0], 1])
+        ids = tf.sparse.to_dense(first, "")
+        # In a batch in which no example has an item there is not even a first column.
+        ids = tf.pad(ids, [[0, 0], [0, 1 - tf.shape(ids)[1]]])
+        ids = tf.ensure_shape(ids, [None, 1])[:, 0]
+        return {f"{name}_row": rows for name, rows in self.find(ids).items()}
+
+    def _find_behaviors(self, column: tf.SparseTensor) -> dict[str, tf.Tensor]:
+        ragged = tf.RaggedTensor.from_sparse(column)[:, -self.max_behaviors :]
+        return {
+            f"behavior_{name}_row": ragged.with_values(rows).to_tensor(0, shape=[None, self.max_behaviors])
+            for name, rows in self.find(ragged.values).items()
+        }

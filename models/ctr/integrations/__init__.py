@@ -1,0 +1,1 @@
+"""The ways in which embeddings enter the click-through-rate model."""

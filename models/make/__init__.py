@@ -1,0 +1,1 @@
+"""MAKE: the multimodal knowledge extractor, trained alone over several epochs."""

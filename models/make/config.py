@@ -1,0 +1,40 @@
+"""Configuration of MAKE and its training."""
+
+from dataclasses import dataclass
+
+from transforms.input_error import InputError
+
+
+@dataclass(frozen=True)
+class MakeConfig:
+    """The multimodal knowledge extractor and its training before the click-through-rate model's.
+
+    Attributes:
+        attention_units: widths of the hidden layers of the attention over embeddings.
+        mlp_units: widths of the hidden layers of the MLP; with the logit they are the paper's four.
+        epochs: passes over the training split; 0: no training of its own, it learns with the
+            click-through-rate model from the beginning.
+        batch_size: impressions in a step.
+        learning_rate: Adam's.
+        seed: of the initial values.
+    """
+
+    attention_units: tuple[int, ...] = (16,)
+    mlp_units: tuple[int, ...] = (64, 32, 16)
+    epochs: int = 4
+    batch_size: int = 512
+    learning_rate: float = 0.001
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("attention_units", "mlp_units"):
+            units = getattr(self, name)
+            _check(name, units, len(units) >= 1 and min(units) >= 1, "one or more widths of at least 1")
+        _check("batch_size", self.batch_size, self.batch_size >= 1, "at least 1")
+        _check("epochs", self.epochs, self.epochs >= 0, "at least 0")
+        _check("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
+
+
+def _check(name: str, value: object, holds: bool, wanted: str) -> None:
+    if not holds:
+        raise InputError(f"make.{name} must be {wanted}, got {value}")

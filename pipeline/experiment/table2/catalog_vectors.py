@@ -1,0 +1,73 @@
+"""The vectors that an encoder gives a catalog."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs
+import pyarrow.parquet as pq
+import tensorflow as tf
+
+from models.content.item_embeddings import ItemEmbeddings
+from models.encoder.bytes_encoder import BytesEncoder
+
+_COLUMNS = {"image": "image", "text": "title"}
+
+
+def encode_catalog(encoder: BytesEncoder, files: Sequence[str], batch_size: int) -> np.ndarray:
+    """Encodes every item that has what the encoder reads.
+
+    Args:
+        encoder: of pictures or titles.
+        files: the catalog's Parquet files.
+        batch_size: items that are encoded at once.
+    Returns:
+        float32 `[items, dim]`, in the order of the files; zeros where an item has no picture or title.
+    """
+    column = _COLUMNS[encoder.modality]
+    masks, found = [], []
+    for batch in _read(files, column, batch_size):
+        is_there = _is_there(batch.column(column))
+        masks.append(is_there.to_numpy(zero_copy_only=False))
+        known = batch.column(column).filter(is_there).cast(pa.binary())
+        if len(known):
+            found.append(encoder(tf.constant(known.to_numpy(zero_copy_only=False), tf.string)).numpy())
+    vectors = np.concatenate(found)
+    table = np.zeros((sum(map(len, masks)), vectors.shape[1]), np.float32)
+    table[np.concatenate(masks)] = vectors
+    return table
+
+
+def to_tables(
+    vectors: np.ndarray, files: Sequence[str], embeddings: ItemEmbeddings, modality: str
+) -> dict[str, np.ndarray]:
+    """Puts vectors into the rows in which a run's own embeddings stand.
+
+    Args:
+        vectors: of `encode_catalog`.
+        files: the catalog's Parquet files.
+        embeddings: the run's own.
+        modality: of the vectors.
+    Returns:
+        float32 `[rows, dim]` by modality.
+    """
+    ids = pa.concat_arrays([batch.column("item_id") for batch in _read(files, "item_id", 65_536)])
+    places = pc.index_in(embeddings.item_ids, value_set=ids).to_numpy()
+    rows = embeddings.rows[modality]
+    table = np.zeros((len(embeddings.vectors[modality]), vectors.shape[1]), np.float32)
+    table[rows[rows > 0]] = vectors[places[rows > 0]]
+    return {modality: table}
+
+
+def _read(files: Sequence[str], column: str, rows: int) -> Iterator[pa.RecordBatch]:
+    for file in files:
+        filesystem, path = pyarrow.fs.FileSystem.from_uri(file) if "://" in file else (None, file)
+        with pq.ParquetFile(path, filesystem=filesystem) as parquet:
+            yield from parquet.iter_batches(rows, columns=[column])
+
+
+def _is_there(values: pa.Array) -> pa.Array:
+    if pa.types.is_string(values.type):
+        return pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(values), ""), False)
+    return values.is_valid()
