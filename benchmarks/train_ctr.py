@@ -4,7 +4,8 @@
 
 One architecture, three trainers, each with what its library offers for large tables:
 
-- adlens: `CtrModel` under plain Keras `fit`, rows of tables by `RowwiseAdagrad`.
+- adlens: `CtrModel` under plain Keras `fit`, rows of tables by `RowwiseAdagrad`. adlens_simtier_make is the
+  same with SimTier and MAKE over two modalities, 128 dimensions each, of as many items as the item table has.
 - keras: `keras.layers.Embedding` and DIN as its paper writes it, under plain `fit` with Adam.
 - torch: `torch.nn.Embedding(sparse=True)` and DIN as its paper writes it, SparseAdam for the tables and Adam
   for the rest; only where torch is installed. torch_rearranged is the same with the attention's first layer
@@ -41,6 +42,8 @@ BATCH_SIZE = 2_048
 LENGTH = 50
 SMALL, LARGE, HUGE = 10_000, 1_000_000, 10_000_000
 OTHER_TABLES = {"user_id": 10_000, "category_id": 1_000, "shop_id": 10_000}
+EMBEDDING_DIM = 128
+MODALITIES = ("image", "text")
 ITEM_COLUMNS = ("item_id", "category_id", "shop_id")
 
 # Trains a fixed number of steps and returns examples a second.
@@ -56,13 +59,14 @@ def main() -> None:
 
     trainers: dict[str, Trainer] = {}
     for rows in (SMALL, LARGE, HUGE):
-        trainers[f"adlens_{rows}"] = _adlens(rows, steps)
+        trainers[f"adlens_{rows}"] = _adlens(rows, steps, "id")
         # Adam's moments of the largest table alone take 1.3 GB and a step of it many seconds.
         if rows < HUGE:
             trainers[f"keras_{rows}"] = _keras(rows, steps)
             if HAS_TORCH:
                 trainers[f"torch_{rows}"] = _torch(rows, steps, rearranged=False)
                 trainers[f"torch_rearranged_{rows}"] = _torch(rows, steps, rearranged=True)
+    trainers[f"adlens_simtier_make_{LARGE}"] = _adlens(LARGE, steps, "simtier_make")
     for name, trainer in trainers.items():
         progress(f"warming up {name}")
         trainer()
@@ -79,6 +83,9 @@ def main() -> None:
     bars = {
         "over_keras_at_1_million": Bar(ratio(f"adlens_{LARGE}", f"keras_{LARGE}"), at_least=3.5),
         "1_million_over_10_million": Bar(ratio(f"adlens_{LARGE}", f"adlens_{HUGE}"), at_most=1.25),
+        "simtier_make_over_id_at_1_million": Bar(
+            ratio(f"adlens_simtier_make_{LARGE}", f"adlens_{LARGE}"), at_least=0.5
+        ),
     }
     if HAS_TORCH:
         ratios = [ratio(f"adlens_{LARGE}", f"{name}_{LARGE}") for name in ("torch", "torch_rearranged")]
@@ -96,8 +103,18 @@ def _examples(rows: int, steps: int) -> list[tuple[dict[str, np.ndarray], np.nda
         features = {f"{name}_xf": rng.integers(1, size, BATCH_SIZE) for name, size in tables.items()}
         for name in ITEM_COLUMNS:
             features[f"behavior_{name}_xf"] = rng.integers(1, tables[name], (BATCH_SIZE, LENGTH))
+        for name in MODALITIES:  # an item has the same row in every table
+            features[f"{name}_row"] = features["item_id_xf"].astype(np.int32)
+            features[f"behavior_{name}_row"] = features["behavior_item_id_xf"].astype(np.int32)
         batches.append((features, rng.integers(0, 2, BATCH_SIZE).astype(np.float32)))
     return batches
+
+
+def _embeddings(rows: int) -> dict[str, np.ndarray]:
+    """Unit vectors that point anywhere, by modality."""
+    rng = np.random.default_rng(1)
+    vectors = {name: rng.standard_normal((rows, EMBEDDING_DIM), np.float32) for name in MODALITIES}
+    return {name: each / np.linalg.norm(each, axis=1, keepdims=True) for name, each in vectors.items()}
 
 
 def _keras_fit(model: "keras.Model", rows: int, steps: int) -> Trainer:  # noqa: F821
@@ -118,14 +135,17 @@ def _keras_fit(model: "keras.Model", rows: int, steps: int) -> Trainer:  # noqa:
     return train
 
 
-def _adlens(rows: int, steps: int) -> Trainer:
+def _adlens(rows: int, steps: int, integration: str) -> Trainer:
     from models.ctr.config import CtrConfig
     from models.ctr.model import CtrModel
     from models.ctr.trainer import compile_for_training
     from transforms.feature import ID_FEATURES
 
-    config = CtrConfig(batch_size=BATCH_SIZE)
-    model = CtrModel(ID_FEATURES, OTHER_TABLES | {"item_id": rows}, config)
+    config = CtrConfig(integration=integration, batch_size=BATCH_SIZE)
+    shapes = {modality: (rows, EMBEDDING_DIM) for modality in MODALITIES} if config.uses_content else {}
+    model = CtrModel(ID_FEATURES, OTHER_TABLES | {"item_id": rows}, config, shapes)
+    if config.uses_content:
+        model.embeddings.assign(_embeddings(rows))
     compile_for_training(model, config)
     return _keras_fit(model, rows, steps)
 

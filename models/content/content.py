@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import tensorflow as tf
 
@@ -26,31 +27,32 @@ class Content:
     has_behavior: tf.Tensor
     shared: bool
 
-    def similarity(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Cosines of each candidate with its user's behaviors, and where they mean something.
-
-        Returns:
-            float32 and bool, both `[batch, length]`. Where one of the two embeddings is missing the cosine is
-            0, for it is zeros.
-        """
-        has_both = tf.logical_and(self.has_target[:, None], self.has_behavior)
+    @cached_property
+    def similarity(self) -> tf.Tensor:
+        """float32 `[batch, length]`, cosines of each candidate with its user's behaviors; 0 where one of the two
+        embeddings is missing, for it is zeros."""
         if self.shared:
-            return tf.matmul(self.target, self.behaviors[0], transpose_b=True), has_both
-        return tf.linalg.matvec(self.behaviors, self.target), has_both
+            return tf.matmul(self.target, self.behaviors[0], transpose_b=True)
+        return tf.linalg.matvec(self.behaviors, self.target)
+
+    @property
+    def has_similarity(self) -> tf.Tensor:
+        """bool `[batch, length]`, True where both embeddings are there."""
+        return tf.logical_and(self.has_target[:, None], self.has_behavior)
 
 
 def extract_knowledge(
     extractor: KnowledgeExtractor, contents: Sequence[Content]
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """What MAKE makes of all modalities together: their embeddings side by side.
+    """What MAKE makes of all modalities together.
 
     Returns:
         The knowledge and the logits of `KnowledgeExtractor`.
     """
     return extractor(
-        tf.concat([content.target for content in contents], axis=-1),
-        tf.concat([content.behaviors for content in contents], axis=-1),
+        [content.target for content in contents],
+        [content.behaviors for content in contents],
         tf.reduce_any([content.has_behavior for content in contents], axis=0),
-        tf.stack([content.similarity()[0] for content in contents], axis=-1),
+        tf.stack([content.similarity for content in contents], axis=-1),
         shared=contents[0].shared,
     )

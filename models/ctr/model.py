@@ -105,15 +105,13 @@ class CtrModel(keras.Model):
 
     def _make_knowledge(self) -> MakeKnowledge:
         sizes = self.make
-        knowledge = MakeKnowledge(
+        return MakeKnowledge(
             sizes.attention_units,
             sizes.mlp_units,
-            len(self.embedding_shapes),
+            sizes.projection_dim,
             dtype=self.dtype_policy,
             name="knowledge",
         )
-        knowledge.trainable = self.config.train_make or not sizes.epochs
-        return knowledge
 
     def _make_integrations(self) -> list[Integration]:
         config, policy = self.config, self.dtype_policy
@@ -142,6 +140,9 @@ class CtrModel(keras.Model):
         interest_dim = item_dim + self.attention.pair_dim
         self.first_dense.build((None, self._width("user")), (None, candidate_dim + interest_dim))
         self.mlp.build((None, self.config.mlp_units[0]))
+        if self.knowledge is not None and self.make.epochs and not self.config.train_make:
+            # Only now: Keras freezes the variables that are there.
+            self.knowledge.trainable = False
         self.built = True
 
     def call(self, inputs: Inputs) -> tf.Tensor:

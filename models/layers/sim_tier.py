@@ -61,7 +61,8 @@ class SimTier(keras.layers.Layer):
         """
         half = self.num_tiers / 2
         nearest = tf.math.rint(similarity * half + half)
-        edge = (nearest - half) / half
+        # Not `/`: graph optimizers make a product with the reciprocal of it, which is rounded twice.
+        edge = tf.math.divide_no_nan(nearest - half, half)
         tiers = nearest + tf.floor(similarity - edge)  # the floor is -1 below the edge, 0 from it on
         return tf.clip_by_value(tf.cast(tiers, tf.int32), 0, self.num_tiers - 1)
 

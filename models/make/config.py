@@ -12,6 +12,7 @@ class MakeConfig:
     Attributes:
         attention_units: widths of the hidden layers of the attention over embeddings.
         mlp_units: widths of the hidden layers of the MLP; with the logit they are the paper's four.
+        projection_dim: to how many dimensions each modality's embeddings are projected first.
         epochs: passes over the training split; 0: no training of its own, it learns with the
             click-through-rate model from the beginning.
         batch_size: impressions in a step.
@@ -21,7 +22,8 @@ class MakeConfig:
 
     attention_units: tuple[int, ...] = (16,)
     mlp_units: tuple[int, ...] = (64, 32, 16)
-    epochs: int = 4
+    projection_dim: int = 32
+    epochs: int = 5
     batch_size: int = 512
     learning_rate: float = 0.001
     seed: int = 0
@@ -30,6 +32,7 @@ class MakeConfig:
         for name in ("attention_units", "mlp_units"):
             units = getattr(self, name)
             _check(name, units, len(units) >= 1 and min(units) >= 1, "one or more widths of at least 1")
+        _check("projection_dim", self.projection_dim, self.projection_dim >= 1, "at least 1")
         _check("batch_size", self.batch_size, self.batch_size >= 1, "at least 1")
         _check("epochs", self.epochs, self.epochs >= 0, "at least 0")
         _check("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")

@@ -37,14 +37,14 @@ class MakeModel(keras.Model):
         keras.utils.set_random_seed(config.seed)
         self.embeddings = EmbeddingTables(self.embedding_shapes, name="embeddings")
         self.extractor = KnowledgeExtractor(
-            config.attention_units, config.mlp_units, len(self.embedding_shapes), name="extractor"
+            config.attention_units, config.mlp_units, config.projection_dim, name="extractor"
         )
         self.build()
 
     def build(self, input_shape: object = None) -> None:
         """Makes all variables; every width is known, so no input has to be seen."""
         self.embeddings.build()
-        self.extractor.build((None, sum(self.embeddings.dims)))
+        self.extractor.build([(None, dim) for dim in self.embeddings.dims])
         self.built = True
 
     def call(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:

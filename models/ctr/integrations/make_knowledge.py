@@ -18,29 +18,26 @@ class MakeKnowledge(Integration):
     Args:
         attention_units: see `KnowledgeExtractor`.
         mlp_units: see `KnowledgeExtractor`.
-        num_modalities: whose embeddings it sees side by side.
+        projection_dim: see `KnowledgeExtractor`.
     Source: Sheng et al. 2024 (arXiv 2407.19467), section 4.3, "Knowledge utilization".
     """
 
     def __init__(
-        self, attention_units: Sequence[int], mlp_units: Sequence[int], num_modalities: int, **kwargs: Any
+        self, attention_units: Sequence[int], mlp_units: Sequence[int], projection_dim: int, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.attention_units = tuple(attention_units)
-        self.mlp_units = tuple(mlp_units)
-        self.num_modalities = num_modalities
         self.extractor = KnowledgeExtractor(
-            attention_units, mlp_units, num_modalities, dtype=self.dtype_policy, name="extractor"
+            attention_units, mlp_units, projection_dim, dtype=self.dtype_policy, name="extractor"
         )
-        # Only MAKE's own training asks for its logit.
-        self.extractor.logit.trainable = False
 
     def build(self, dims: Sequence[int]) -> None:
-        self.extractor.build((None, sum(dims)))
+        self.extractor.build([(None, dim) for dim in dims])
+        # Only MAKE's own training asks for its logit.
+        self.extractor.logit.trainable = False
         self.built = True
 
     def candidate_width(self, dims: Sequence[int]) -> int:
-        return self.extractor.knowledge_width(sum(dims))
+        return self.extractor.knowledge_width(len(dims))
 
     def call(self, contents: Sequence[Content]) -> Addition:
         knowledge, _ = extract_knowledge(self.extractor, contents)
@@ -48,7 +45,7 @@ class MakeKnowledge(Integration):
 
     def get_config(self) -> dict:
         return super().get_config() | {
-            "attention_units": self.attention_units,
-            "mlp_units": self.mlp_units,
-            "num_modalities": self.num_modalities,
+            "attention_units": self.extractor.attention_units,
+            "mlp_units": self.extractor.mlp_units,
+            "projection_dim": self.extractor.projection_dim,
         }

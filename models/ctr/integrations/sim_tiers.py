@@ -35,7 +35,9 @@ class SimTiers(Integration):
         return self.num_tiers * len(dims)
 
     def call(self, contents: Sequence[Content]) -> Addition:
-        return Addition(candidate=[self.sim_tier(*content.similarity()) for content in contents])
+        return Addition(
+            candidate=[self.sim_tier(content.similarity, content.has_similarity) for content in contents]
+        )
 
     def get_config(self) -> dict:
         return super().get_config() | {"num_tiers": self.num_tiers, "log_counts": self.log_counts}

@@ -6,8 +6,11 @@ import tensorflow as tf
 
 from models.layers.knowledge_extractor import KnowledgeExtractor
 
-BATCH, LENGTH, DIM = 5, 4, 9
-UNITS = {"attention_units": (6, 3), "mlp_units": (7, 5, 2)}
+BATCH, LENGTH = 5, 4
+# Of the modalities, and of what each is projected to.
+DIMS, PROJECTED = (9, 6), 3
+
+Inputs = tuple[list[np.ndarray], list[np.ndarray], np.ndarray, np.ndarray]
 
 
 def _unit_vectors(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -15,16 +18,19 @@ def _unit_vectors(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def _inputs(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _inputs(seed: int = 0) -> Inputs:
     rng = np.random.default_rng(seed)
     padding_mask = np.array([[1, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 1], [1, 1, 0, 0]], bool)
-    behaviors = _unit_vectors(rng, BATCH, LENGTH, DIM) * padding_mask[..., None]
-    return _unit_vectors(rng, BATCH, DIM), behaviors.astype(np.float32), padding_mask
+    there = padding_mask[..., None].astype(np.float32)
+    targets = [_unit_vectors(rng, BATCH, dim) for dim in DIMS]
+    behaviors = [_unit_vectors(rng, BATCH, LENGTH, dim) * there for dim in DIMS]
+    similarities = rng.uniform(-1, 1, (BATCH, LENGTH, 2)).astype(np.float32) * there
+    return targets, behaviors, padding_mask, similarities
 
 
 def _layer(dtype: str | None = None) -> KnowledgeExtractor:
     """With weights that are not those it begins with, biases included."""
-    layer = KnowledgeExtractor(**UNITS, dtype=dtype)
+    layer = KnowledgeExtractor((6, 3), (7, 5, 2), PROJECTED, dtype=dtype)
     layer(*_inputs())
     rng = np.random.default_rng(1)
     layer.set_weights([rng.normal(size=weight.shape) / 2 for weight in layer.get_weights()])
@@ -39,25 +45,43 @@ def _dense(layer: KnowledgeExtractor, path: str) -> tuple[np.ndarray, np.ndarray
     return kernel, bias
 
 
-def _din(layer: KnowledgeExtractor, q: np.ndarray, behaviors: np.ndarray) -> np.ndarray:
-    """The sum of behaviors, each times the MLP of the concatenation that DIN's authors write."""
-    kernel, bias, *dense = (np.array(weight, np.float64) for weight in layer.attention.get_weights())
-    total = np.zeros(DIM)
-    for k in behaviors:
-        hidden = np.maximum(np.concatenate([q, k, q - k, q * k]) @ kernel + bias, 0)
+def _din(layer: KnowledgeExtractor, q: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """The sum of behaviors and similarities, each times the MLP of the concatenation of all that is known."""
+    kernel, bias, of_similarities, *dense = (
+        np.array(weight, np.float64) for weight in layer.attention.get_weights()
+    )
+    total = np.zeros(8)  # two modalities of 3 dimensions, and their similarities
+    for k, s in pairs:
+        together = np.concatenate([q, k, q - k, q * k, s])
+        hidden = np.maximum(together @ np.concatenate([kernel, of_similarities]) + bias, 0)
         hidden = np.maximum(hidden @ dense[0] + dense[1], 0)
-        total += (hidden @ dense[2] + dense[3]) * k
+        total += (hidden @ dense[2] + dense[3]) * np.concatenate([k, s])
     return total
 
 
-def _literal(
-    layer: KnowledgeExtractor, targets: np.ndarray, behaviors: np.ndarray, padding_mask: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _project(layer: KnowledgeExtractor, vectors: list[np.ndarray]) -> np.ndarray:
+    """The modalities' projections side by side."""
+    return np.concatenate(
+        [
+            vector.astype(np.float64) @ np.array(projection, np.float64)
+            for vector, projection in zip(vectors, layer.projections, strict=True)
+        ]
+    )
+
+
+def _literal(layer: KnowledgeExtractor, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+    """One target and one behavior at a time, in double precision."""
+    targets, behaviors, padding_mask, similarities = inputs
     knowledge, logits = [], []
-    for target, ks, reals in zip(targets, behaviors, padding_mask, strict=True):
-        # DIM is 9, so a length of 1 is scaled to one of 3.
-        q = target.astype(np.float64) * 3
-        outputs = [np.concatenate([_din(layer, q, ks[reals].astype(np.float64) * 3), q])]
+    for row in range(BATCH):
+        q = _project(layer, [vectors[row] for vectors in targets])
+        pairs = [
+            (_project(layer, [vectors[row, place] for vectors in behaviors]), similarities[row, place])
+            for place in range(LENGTH)
+            if padding_mask[row, place]
+        ]
+        interest = _din(layer, q, pairs)
+        outputs = [np.concatenate([interest, q, interest[:6] * q])]
         for place in range(3):
             kernel, bias = _dense(layer, f"hidden_{place}")
             outputs.append(np.maximum(outputs[-1] @ kernel + bias, 0))
@@ -70,51 +94,80 @@ def _literal(
 def test_equals_the_equations() -> None:
     layer, inputs = _layer(), _inputs(2)
     knowledge, logits = layer(*inputs)
-    expected_knowledge, expected_logits = _literal(layer, *inputs)
+    expected_knowledge, expected_logits = _literal(layer, inputs)
     np.testing.assert_allclose(knowledge, expected_knowledge, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(logits, expected_logits, rtol=1e-4, atol=1e-4)
-    assert (expected_knowledge[:, 2 * DIM :] > 0).any(
-        axis=0
-    ).sum() > 7  # the hidden layers are not all cut off
+    # Of the 14 hidden units more than half speak for some target.
+    assert (expected_knowledge[:, -14:] > 0).any(axis=0).sum() > 7
 
 
 def test_shapes() -> None:
     layer = _layer()
     knowledge, logits = layer(*_inputs())
-    # DIN's sum and the target, 9 each, and hidden layers of 7, 5 and 2.
-    assert knowledge.shape == (BATCH, 32) and logits.shape == (BATCH,)
-    assert layer.knowledge_width(DIM) == 32
-    assert layer.compute_output_shape((None, DIM)) == ((None, 32), (None,))
+    # 3 for each of two modalities of DIN's sum, the target and their product, 2 summed similarities, and hidden
+    # layers of 7, 5 and 2: 6 + 6 + 6 + 2 + 14.
+    assert knowledge.shape == (BATCH, 34) and logits.shape == (BATCH,)
+    assert layer.knowledge_width(2) == 34
+    assert layer.compute_output_shape([(None, 9), (None, 6)]) == ((None, 34), (None,))
 
 
 @pytest.mark.parametrize("policy, atol", [("float32", 1e-5), ("mixed_bfloat16", 0.3)])
 def test_shared_user_equals_the_user_repeated(policy: str, atol: float) -> None:
     layer = _layer(policy)
-    targets, behaviors, _ = _inputs(3)
-    behaviors, padding_mask = behaviors[:1], np.array([[True, True, False, True]])
-    shared = layer(targets, behaviors, padding_mask, shared=True)
-    repeated = layer(targets, behaviors.repeat(BATCH, 0), padding_mask.repeat(BATCH, 0))
+    targets, behaviors, _, _ = _inputs(3)
+    users, padding_mask = [vectors[:1] for vectors in behaviors], np.array([[True, True, False, True]])
+    similarities = np.random.default_rng(4).uniform(-1, 1, (BATCH, LENGTH, 2)).astype(np.float32)
+    shared = layer(targets, users, padding_mask, similarities, shared=True)
+    repeated_users = [vectors.repeat(BATCH, 0) for vectors in users]
+    repeated = layer(targets, repeated_users, padding_mask.repeat(BATCH, 0), similarities)
     for ours, expected in zip(shared, repeated, strict=True):
         np.testing.assert_allclose(tf.cast(ours, tf.float32), tf.cast(expected, tf.float32), atol=atol)
 
 
 def test_padded_behaviors_do_not_matter() -> None:
     layer = _layer()
-    targets, behaviors, padding_mask = _inputs()
-    otherwise = np.where(padding_mask[..., None], behaviors, 7).astype(np.float32)
-    for before, after in zip(
-        layer(targets, behaviors, padding_mask), layer(targets, otherwise, padding_mask), strict=True
+    targets, behaviors, padding_mask, similarities = _inputs()
+    there = padding_mask[..., None]
+    other_behaviors = [np.where(there, vectors, 7).astype(np.float32) for vectors in behaviors]
+    other_similarities = np.where(there, similarities, -3).astype(np.float32)
+    before = layer(targets, behaviors, padding_mask, similarities)
+    for ours, expected in zip(
+        layer(targets, other_behaviors, padding_mask, other_similarities), before, strict=True
     ):
-        np.testing.assert_array_equal(after, before)
+        np.testing.assert_array_equal(ours, expected)
 
 
 def test_without_target_and_behaviors_only_biases_speak() -> None:
     layer = _layer()
-    knowledge, logits = layer(np.zeros((2, DIM)), np.zeros((2, LENGTH, DIM)), np.zeros((2, LENGTH), bool))
-    np.testing.assert_array_equal(knowledge[:, : 2 * DIM], np.zeros((2, 2 * DIM)))
+    knowledge, logits = layer(*tf.nest.map_structure(np.zeros_like, _inputs()))
+    np.testing.assert_array_equal(knowledge[:, :-14], np.zeros((BATCH, 20)))
     _, bias = _dense(layer, "hidden_0")
-    np.testing.assert_allclose(knowledge[0, 2 * DIM : 2 * DIM + 7], np.maximum(bias, 0), rtol=1e-6)
-    assert logits[0] == logits[1]
+    np.testing.assert_allclose(knowledge[0, -14:-7], np.maximum(bias, 0), rtol=1e-6)
+    assert len(set(logits.numpy())) == 1
+
+
+def test_a_missing_target_is_zeros_among_others() -> None:
+    # What one row lacks changes no other row, and its own sum is that of the behaviors, weighed without it.
+    layer = _layer()
+    targets, behaviors, padding_mask, similarities = _inputs()
+    for vectors in targets:
+        vectors[0] = 0
+    knowledge, _ = layer(targets, behaviors, padding_mask, similarities)
+    expected, _ = _literal(layer, (targets, behaviors, padding_mask, similarities))
+    np.testing.assert_allclose(knowledge, expected, rtol=1e-4, atol=1e-4)
+    # After the 8 of the sum the target and the product.
+    np.testing.assert_array_equal(knowledge[0, 8:20], np.zeros(12))
+
+
+def test_one_modality_alone_may_be_missing() -> None:
+    # A behavior with a text and no image is real; its image is zeros.
+    layer = _layer()
+    targets, behaviors, padding_mask, similarities = _inputs()
+    targets[0][1] = 0
+    behaviors[0][0, 2] = 0
+    inputs = targets, behaviors, padding_mask, similarities
+    for ours, expected in zip(layer(*inputs), _literal(layer, inputs), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_loss_reaches_all_weights() -> None:
@@ -132,3 +185,8 @@ def test_the_loss_reaches_all_weights() -> None:
 def test_needs_layers(units: dict) -> None:
     with pytest.raises(ValueError, match="attention_units and mlp_units must name layers, got "):
         KnowledgeExtractor(**units)
+
+
+def test_needs_a_projection() -> None:
+    with pytest.raises(ValueError, match="projection_dim must be at least 1, got 0"):
+        KnowledgeExtractor(projection_dim=0)

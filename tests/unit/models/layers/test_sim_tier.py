@@ -87,12 +87,12 @@ def test_an_edge_opens_its_tier_and_both_ends_are_closed(num_tiers: int) -> None
 @given(data=st.data(), num_tiers=st.integers(1, 300), length=st.integers(0, 12))
 def test_any_similarities(data: st.DataObject, num_tiers: int, length: int) -> None:
     values = st.floats(-1, 1, width=32, allow_subnormal=False) | st.sampled_from(_edges(num_tiers))
-    similarity = data.draw(st.lists(values, min_size=2 * length, max_size=2 * length))
+    drawn = data.draw(st.lists(values, min_size=2 * length, max_size=2 * length))
     reals = data.draw(st.lists(st.booleans(), min_size=2 * length, max_size=2 * length))
     shape = (2, length)
     similarity, padding_mask = (
-        np.reshape(np.float32(similarity), shape),
-        np.reshape(np.array(reals, bool), shape),
+        np.array(drawn, np.float32).reshape(shape),
+        np.array(reals, bool).reshape(shape),
     )
     expected = _literal_loop(similarity, padding_mask, num_tiers)
     np.testing.assert_array_equal(SimTier(num_tiers)(similarity, padding_mask), expected)
@@ -120,7 +120,7 @@ def test_log_counts() -> None:
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("count", [*range(51), 255, 256])
 def test_counts_are_exact_in_mixed_precision(policy: str, count: int) -> None:
-    padding_mask = np.arange(256)[None] < count
+    padding_mask = np.arange(256).reshape(1, 256) < count
     counts = SimTier(2, dtype=policy)(np.full((1, 256), 0.5, np.float32), padding_mask)
     np.testing.assert_array_equal(tf.cast(counts, tf.float32), [[0, count]])
 

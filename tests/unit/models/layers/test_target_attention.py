@@ -57,12 +57,16 @@ def test_score_equals_call_with_the_user_repeated(policy: str, atol: float) -> N
     behaviors = rng.normal(size=(1, 5, 6)).astype(np.float32)
     mask = np.array([[True, True, True, False, False]])
     layer = TargetAttention((8,), dtype=policy)
+    layer.build(targets.shape)
+    layer.set_weights([rng.normal(size=weight.shape) / 2 for weight in layer.get_weights()])
     expected = layer(targets, behaviors.repeat(7, 0), mask.repeat(7, 0))
     scored = layer.score(
         *(np.asarray(array).astype(expected.dtype.as_numpy_dtype) for array in (targets, behaviors)), mask
     )
     assert scored.dtype == expected.dtype
-    np.testing.assert_allclose(np.array(scored, np.float32), np.array(expected, np.float32), atol=atol)
+    np.testing.assert_allclose(
+        np.array(scored, np.float32), np.array(expected, np.float32), rtol=atol, atol=atol
+    )
 
 
 def test_no_behaviors_give_zero() -> None:
