@@ -18,6 +18,7 @@ INSTALL_REQUIRES = [
     "pyyaml>=6",
     "rich>=13",
     "scann==1.4.2",
+    "scipy>=1.14",
     "tensorboard>=2.19",
     "tensorflow==2.21.0",
     "tensorflow-data-validation==1.21.0",

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from absl import logging
 from tfx import types
-from tfx.components.evaluator import constants
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
@@ -21,6 +20,7 @@ from components.encoder_evaluator.examples import SCHEMA, collect_examples, pick
 from components.encoder_evaluator.measurement import accuracies, find_faults, measure, rank_pairs, unmeasured
 from components.encoder_evaluator.pair_index import PairIndex
 from components.encoder_evaluator.saved_encoder import SavedEncoder
+from components.evaluator.blessing import write_blessing
 from models.encoder.query_pairs import COLUMNS, ITEM_ID, list_files, read_batches
 from transforms.configuration import from_json
 from transforms.input_error import InputError
@@ -86,7 +86,8 @@ class Executor(base_executor.BaseExecutor):
             "reasons": reasons,
         }
         _write(artifact_utils.get_single_uri(output_dict["evaluation"]), metrics, examples)
-        _bless(artifact_utils.get_single_instance(output_dict["blessing"]), model, baseline_models, reasons)
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        write_blessing(blessing, model, baseline_models, not reasons)
 
 
 class _TestPairs:
@@ -139,20 +140,3 @@ def _write(uri: str, metrics: dict[str, Any], examples: pa.Table) -> None:
         stream.write(parquet.getvalue().to_pybytes())
     with fileio.open(f"{uri}/{METRICS_FILE}", "wb") as stream:
         stream.write(json.dumps(metrics, indent=2, allow_nan=False).encode())
-
-
-def _bless(
-    blessing: types.Artifact, model: types.Artifact, baseline_models: list[types.Artifact], reasons: list[str]
-) -> None:
-    """Leaves the verdict as TFX's Evaluator does, for the Pusher and the resolver of the next baseline."""
-    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
-    for baseline in baseline_models:
-        blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, baseline.uri)
-        blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, baseline.id)
-    value = constants.NOT_BLESSED_VALUE if reasons else constants.BLESSED_VALUE
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
-    name = constants.NOT_BLESSED_FILE_NAME if reasons else constants.BLESSED_FILE_NAME
-    fileio.makedirs(blessing.uri)
-    with fileio.open(f"{blessing.uri}/{name}", "wb") as stream:
-        stream.write(b"")

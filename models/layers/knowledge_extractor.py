@@ -57,6 +57,8 @@ class KnowledgeExtractor(keras.layers.Layer):
         self.attention_units = tuple(attention_units)
         self.mlp_units = tuple(mlp_units)
         self.projection_dim = projection_dim
+        # Embeddings come with Keras's masks; `padding_mask` says what matters, and knowledge has none.
+        self.supports_masking = True
         self.hidden_layers = [
             keras.layers.Dense(width, activation="relu", dtype=self.dtype_policy, name=f"hidden_{place}")
             for place, width in enumerate(self.mlp_units)
@@ -117,6 +119,9 @@ class KnowledgeExtractor(keras.layers.Layer):
     def _make_width(self, num_modalities: int) -> int:
         """Of v_MAKE."""
         return 3 * self._projected_width(num_modalities) + num_modalities
+
+    def compute_mask(self, targets: Sequence[tf.Tensor], previous_mask: object = None) -> None:
+        return None
 
     def compute_output_shape(self, targets_shape: Sequence[tuple], *other_shapes: object) -> tuple:
         batch = targets_shape[0][0]

@@ -19,6 +19,7 @@ svg .first { fill: var(--accent); stroke: var(--accent); }
 svg .other { fill: var(--new); stroke: var(--new); }
 svg .band { stroke-width: 9; stroke-opacity: 0.25; }
 svg .interval { stroke-width: 1.5; }
+svg .users { stroke: var(--ink); stroke-width: 9; stroke-opacity: 0.2; }
 svg .mean { stroke-width: 2; }
 svg circle.first, svg circle.other { fill-opacity: 0.55; }
 svg polyline.first, svg polyline.other { fill: none; stroke-width: 2; stroke-linejoin: round; }

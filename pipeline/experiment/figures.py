@@ -39,17 +39,17 @@ def with_interval(gain: dict[str, Any], write: Callable[[float | None], str] = s
     return mean if gain["low"] is None else f"{mean} [{write(gain['low'])}, {write(gain['high'])}]"
 
 
-def percent_with_interval(gain: dict[str, Any]) -> str:
-    """+1.25% [+1.01%, +1.49%]: the same of a relative difference."""
-    return with_interval(gain, percent)
-
-
-def with_intervals(gain: dict[str, Any]) -> str:
+def with_intervals(gain: dict[str, Any], write: Callable[[float | None], str] = signed) -> str:
     """The same as `with_interval`, with the interval over users after it where there is one."""
     users = gain.get("users")
     if not users:
-        return with_interval(gain)
-    return f"{with_interval(gain)}, users [{signed(users['low'])}, {signed(users['high'])}]"
+        return with_interval(gain, write)
+    return f"{with_interval(gain, write)}, users [{write(users['low'])}, {write(users['high'])}]"
+
+
+def percent_with_intervals(gain: dict[str, Any]) -> str:
+    """+1.25% [+1.01%, +1.49%], users [+0.80%, +1.70%]: the same of a relative difference."""
+    return with_intervals(gain, percent)
 
 
 def seeds_of(figure: dict[str, Any]) -> str:

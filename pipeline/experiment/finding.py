@@ -46,7 +46,7 @@ def judge(gain: dict[str, Any], rises: bool = True) -> str:
     """ "yes" or "no" where the difference and the intervals known of it lie on one side of zero, else "unclear"."""
     if gain["mean"] is None:
         return UNCLEAR
-    # A single seed has no interval over seeds; most differences have none over users.
+    # A single seed has no interval over seeds; some differences have none over users.
     intervals = [(gain["mean"], gain["mean"])]
     intervals += [
         (one["low"], one["high"]) for one in (gain, gain.get("users")) if one and one["low"] is not None

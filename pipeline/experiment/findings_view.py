@@ -14,7 +14,7 @@ _CHIPS = {YES: "good", NO: "bad", UNCLEAR: "open"}
 _RULE = (
     "Yes and no: the 95 % intervals known of the difference, over seeds (Student's t) and over test users "
     "(bootstrap), lie on one side of zero. Unclear: one of them does not. "
-    "Of a single seed, where none is known, the sign alone decides."
+    "A single seed has none over seeds; where none at all is known, the sign alone decides."
 )
 
 

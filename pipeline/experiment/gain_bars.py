@@ -9,7 +9,7 @@ from components.report.plots import HEIGHT
 from components.report.scale import Scale, nice_bounds
 from pipeline.experiment import canvas
 from pipeline.experiment.canvas import BOTTOM, KINDS, LEFT, RIGHT, TOP
-from pipeline.experiment.figures import percent_with_interval
+from pipeline.experiment.figures import percent_with_intervals
 
 # A wide interval of a small group must not press all bars to the floor: whiskers end at that many times the
 # highest bar.
@@ -18,7 +18,7 @@ _ROOM = 2.5
 
 @dataclass(frozen=True)
 class GainBar:
-    """A relative gain, as `relative_gain` gives it; `note` stands below the label."""
+    """A relative gain, as `relative_gain` gives it, perhaps with "users" beside; `note` stands below the label."""
 
     label: str
     note: str
@@ -27,7 +27,9 @@ class GainBar:
 
 
 def gain_bars(title: str, reading: str, bars: Sequence[GainBar]) -> Markup:
-    """A bar for each gain, with a whisker along its 95 % interval; without an end where it goes on beyond.
+    """A bar for each gain, with its 95 % intervals, cut off where they go on beyond the plot.
+
+    That over seeds is a whisker, without an end where it is cut off; that over users a broad band behind it.
 
     Args:
         title: of the plot.
@@ -42,14 +44,15 @@ def gain_bars(title: str, reading: str, bars: Sequence[GainBar]) -> Markup:
         [_draw(y, LEFT + room * (index + 0.5), room, bar) for index, bar in enumerate(bars)],
         canvas.line([(LEFT, y(0)), (RIGHT, y(0))], "axis"),
     ]
-    rows = [[bar.label, bar.note, percent_with_interval(bar.gain)] for bar in bars]
+    rows = [[bar.label, bar.note, percent_with_intervals(bar.gain)] for bar in bars]
     return canvas.figure(title, reading, body, HEIGHT, canvas.table(("group", "impressions", "gain"), rows))
 
 
 def _bounds(gains: Sequence[dict[str, Any]]) -> tuple[float, float]:
     means = [gain["mean"] for gain in gains if gain["mean"] is not None]
     limit = _ROOM * max((abs(mean) for mean in means), default=0.01)
-    ends = [gain[end] for gain in gains for end in ("low", "high") if gain[end] is not None]
+    intervals = [interval for gain in gains for interval in (gain, gain.get("users")) if interval]
+    ends = [one[end] for one in intervals for end in ("low", "high") if one[end] is not None]
     ends = [min(max(end, -limit), limit) for end in [0.0, *means, *ends]]
     return nice_bounds(min(ends), max(ends))
 
@@ -65,7 +68,7 @@ def _draw(y: Scale, middle: float, room: float, bar: GainBar) -> Markup:
     top, bottom = sorted((y(mean), y(0)))
     rectangle = tag(
         "rect",
-        tag("title", percent_with_interval(bar.gain)),
+        tag("title", percent_with_intervals(bar.gain)),
         x=middle - room * 0.32,
         y=top,
         width=room * 0.64,
@@ -74,13 +77,21 @@ def _draw(y: Scale, middle: float, room: float, bar: GainBar) -> Markup:
         class_=f"{KINDS[bar.is_new]} area-bar",
     )
     said = tag("text", f"{100 * mean:+.1f}%", x=middle, y=HEIGHT - 6, class_="value", text_anchor="middle")
-    return join([names, rectangle, _whisker(y, middle, bar.gain), said])
+    return join([names, rectangle, _band(y, middle, bar.gain), _whisker(y, middle, bar.gain), said])
+
+
+def _band(y: Scale, middle: float, gain: dict[str, Any]) -> Markup | None:
+    users = gain.get("users")
+    if not users:
+        return None
+    low, high = (min(max(users[end], y.low), y.high) for end in ("low", "high"))
+    return tag("line", x1=middle, x2=middle, y1=y(low), y2=y(high), class_="users")
 
 
 def _whisker(y: Scale, middle: float, gain: dict[str, Any]) -> list[Markup]:
     if gain["low"] is None:
         return []
-    low, high = max(gain["low"], y.low), min(gain["high"], y.high)
+    low, high = (min(max(gain[end], y.low), y.high) for end in ("low", "high"))
     strokes = [canvas.line([(middle, y(low)), (middle, y(high))], "whisker")]
     strokes += [
         canvas.line([(middle - 4, y(end)), (middle + 4, y(end))], "whisker")

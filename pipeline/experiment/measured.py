@@ -64,6 +64,6 @@ def values_of(seeds: Sequence[Measured], name: str) -> list[float | None]:
     return [measured.figures[name] for measured in seeds]
 
 
-def _user_interval(first: Sequence[Measured], second: Sequence[Measured]) -> dict[str, float]:
+def _user_interval(first: Sequence[Measured], second: Sequence[Measured]) -> dict[str, float] | None:
     differences = [a.user_aucs - b.user_aucs for a, b in zip(first, second, strict=True)]
     return user_interval(np.mean(differences, axis=0), first[0].user_impressions)

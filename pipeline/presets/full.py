@@ -4,6 +4,7 @@ from typing import Any
 
 from models.ctr.config import CtrConfig
 from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
+from models.make.config import MakeConfig
 from pipeline.config import RunConfig
 from transforms.ingest_config import IngestConfig
 
@@ -27,6 +28,7 @@ def full() -> RunConfig:
         ingest=IngestConfig(rows_per_file=500_000),
         image_encoder=ImageEncoderConfig(backbone="vit_base_patch16_224_imagenet", image_size=224, **scl),
         text_encoder=TextEncoderConfig(backbone="bert_base_en_uncased", max_length=64, **scl),
+        make=MakeConfig(attention_units=(32,), mlp_units=(256, 128, 64), projection_dim=64, batch_size=4_096),
         ctr=CtrConfig(
             embedding_dim=32, attention_units=(64, 32), mlp_units=(512, 256, 128), batch_size=4_096
         ),

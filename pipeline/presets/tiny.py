@@ -3,6 +3,7 @@
 from components.encoder_evaluator.config import EncoderEvaluatorConfig
 from models.ctr.config import CtrConfig
 from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
+from models.make.config import MakeConfig
 from pipeline.config import EvaluatorConfig, RunConfig
 
 
@@ -37,6 +38,7 @@ def tiny() -> RunConfig:
             mlp_dim=64,
         ),
         encoder_evaluator=EncoderEvaluatorConfig(max_random_cosine=1.0),
+        make=MakeConfig(projection_dim=8, epochs=2, batch_size=128),
         ctr=CtrConfig(embedding_dim=8, batch_size=128),
         evaluator=EvaluatorConfig(gate="auc", min_value=0.0, max_drop=1.0),
     )

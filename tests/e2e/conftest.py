@@ -20,7 +20,9 @@ KILLED_STAGES = (
     "ImageEncoderEvaluator",
     "Transform",
     "CatalogEmbedder",
+    "MakeTrainer",
     "CtrTrainer",
+    "Inspector",
     "Evaluator",
     "Report",
 )

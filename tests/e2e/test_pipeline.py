@@ -36,7 +36,14 @@ behaviors = {
 # Five candidates: the impression's own item in the middle, and one that no log has ever named.
 items = {name: tf.constant([f"never {name} 0"] + column(name) * 3 + [f"never {name} 4"]) for name in
          ("item_id", "category_id", "shop_id")}
-candidates = score(**user, **behaviors, **items)["probabilities"]
+# No embedding handed over: the model takes its own.
+lengths = {"behavior_": [1, len(column("behavior_item_id"))], "": [5]}
+embeddings = {
+    name: tf.zeros([*lengths["behavior_" if name.startswith("behavior_") else ""], spec.shape[-1]])
+    for name, spec in score.structured_input_signature[1].items() if name.endswith("_embedding")
+}
+assert len(embeddings) == 4
+candidates = score(**user, **behaviors, **items, **embeddings)["probabilities"]
 print(json.dumps({"default": default.numpy().ravel().tolist(), "candidates": candidates.numpy().tolist(),
                   "behaviors": len(column("behavior_item_id"))}))
 """
@@ -75,7 +82,9 @@ def test_run_ends_well_after_a_kill_in_every_stage(finished_run):
         "ImageEncoderEvaluator",
         "Transform",
         "CatalogEmbedder",
+        "MakeTrainer",
         "CtrTrainer",
+        "Inspector",
         "Evaluator",
         "Report",
     )
@@ -110,9 +119,12 @@ def test_finished_stages_are_not_run_again(finished_run):
             "TextEncoderEvaluator",
             "TextEncoderPusher",
             "CatalogEmbedder",
+            "MakeTrainer",
             "Transform",
             "CtrTrainer",
+            "IdBaseline",
             "Evaluator",
+            "Inspector",
             "Pusher",
             "Report",
         )
@@ -128,9 +140,25 @@ def test_summary_accounts_for_every_row(finished_run):
     groups = summary["ctr"]["groups"]
     assert sum(group["impressions"] for group in groups) == logs["splits"]["test"]
     assert 0.3 < summary["ctr"]["auc"] < 0.9
-    assert {"LogIngest", "ImageEncoder", "CatalogEmbedder"} <= {stage["name"] for stage in summary["stages"]}
     computing = [stage for stage in summary["stages"] if not stage["name"].startswith("LastBlessed")]
     assert all(stage["seconds"] > 0 for stage in computing)
+    named = {stage["name"] for stage in computing}
+    assert {"LogIngest", "ImageEncoder", "CatalogEmbedder", "MakeTrainer", "IdBaseline", "Inspector"} <= named
+
+
+def test_summary_compares_with_a_model_of_ids(finished_run):
+    ctr = json.loads((finished_run.root / "summary.json").read_text())["ctr"]
+    baseline = ctr["baseline"]
+    assert (ctr["model"], baseline["model"]) == ("simtier_make", "id")
+    assert baseline["impressions"] == ctr["impressions"]
+    assert [group["group"] for group in baseline["groups"]] == [group["group"] for group in ctr["groups"]]
+    for name in ("auc", "gauc", "logloss", "calibration"):
+        # Two models, so two measurements.
+        assert baseline[name] is not None and baseline[name] != ctr[name]
+    inspected = (finished_run.root / "artifacts/Inspector/inspection").glob("*/inspection.json")
+    (inspection,) = [json.loads(path.read_text()) for path in inspected]
+    assert inspection["has_baseline"] and inspection["modalities"] == ["image", "text"]
+    assert inspection["impressions"]
 
 
 def test_summary_tells_of_the_encoders(finished_run):

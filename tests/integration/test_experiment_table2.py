@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipeline import cli, lineage
@@ -83,9 +84,22 @@ def test_the_files(folder: Path, first: dict[str, Any]) -> None:
     assert json.loads((root / "experiment.json").read_text()) == first
     page = (root / "experiment.html").read_text()
     assert "0.7474" in page and "adlens experiment …" in page and "vocabulary_size" in page
-    names = sorted(path.name.rsplit("-", 1)[0] for path in (root / "experiment" / "table2").iterdir())
-    assert names == sorted(f"{method}-text-seed0" for method in METHODS)
+    results = sorted((root / "experiment" / "table2").glob("*.json"))
+    assert [path.name.rsplit("-", 1)[0] for path in results] == sorted(
+        f"{method}-text-seed0" for method in METHODS
+    )
     assert not [path for path in (root / "checkpoints").rglob("*") if path.is_file()]
+
+
+def test_every_trial_keeps_the_catalogs_vectors(folder: Path, first: dict[str, Any]) -> None:
+    kept = folder / "root" / "experiment" / "table2"
+    names = [json.loads(path.read_text())["vectors"] for path in sorted(kept.glob("*.json"))]
+    assert len(set(names)) == len(METHODS)
+    for name in names:
+        vectors = np.load(kept / name)
+        # 150 items, all with a title; vectors of the preset's 32 dimensions.
+        assert vectors.shape == (150, 32) and vectors.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
 
 
 def test_a_repeated_command_does_what_is_missing(
@@ -114,7 +128,7 @@ def test_ingest_is_that_of_a_run(folder: Path, first: dict[str, Any]) -> None:
 
 def test_no_modality(folder: Path) -> None:
     with pytest.raises(InputError, match="`modalities` must name image, text or both"):
-        experiment(folder, override(config(), {"modalities": []}))
+        experiment(folder, override(config(), {"modalities": [], "ctr": {"integration": "id"}}))
 
 
 def test_no_logs(folder: Path, capsys: pytest.CaptureFixture) -> None:

@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 
 from pipeline.experiment.finding import Finding
-from pipeline.experiment.gain import gain
 from pipeline.experiment.held_out_clicks import HeldOutClicks
 from pipeline.experiment.measured import Measured, gauc_gain, spreads
 from pipeline.experiment.rows import Rows
@@ -23,15 +22,18 @@ def make_rows(predictions: Mapping[tuple[str, int], Sequence[np.ndarray]], click
         clicks: the test split.
     Returns:
         "model", "epoch"; "auc", "gauc" and "logloss", each as `spread` gives it; "gain", of "gauc", over the
-        same model's first epoch, as `gains` gives it, None for that epoch.
+        same model's first epoch, as `gains` gives it, None for that epoch; "step", the same over the epoch
+        before.
     """
     rows = []
     first: list[Measured] = []
+    before: list[Measured] = []
     for model, epoch in sorted(predictions, key=lambda key: (list(LABELS).index(key[0]), key[1])):
         own = [Measured.of(clicks, one) for one in predictions[model, epoch]]
         first = own if epoch == 1 else first
-        above = None if epoch == 1 else gauc_gain(own, first)
-        rows.append({"model": model, "epoch": epoch, **spreads(own), "gain": above})
+        above, step = (None, None) if epoch == 1 else (gauc_gain(own, first), gauc_gain(own, before))
+        rows.append({"model": model, "epoch": epoch, **spreads(own), "gain": above, "step": step})
+        before = own
     return rows
 
 
@@ -46,7 +48,7 @@ def findings(rows: Rows) -> dict[str, list[Finding]]:
     found += [
         Finding.of_gain(
             f"embeddings alone: epoch {after['epoch']} above epoch {before['epoch']}",
-            gain(after["gauc"]["values"], before["gauc"]["values"]),
+            after["step"]["gauc"],
         )
         for before, after in pairwise(embeddings)
     ]

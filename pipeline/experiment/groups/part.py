@@ -7,6 +7,7 @@ from pipeline.experiment.groups.rows import make_rows
 from pipeline.experiment.groups.views import section, tables
 from pipeline.experiment.part import Part
 from pipeline.experiment.rows import Rows
+from pipeline.experiment.truth import read_truth
 
 
 def run(bench: Bench) -> Rows:
@@ -24,7 +25,8 @@ def run(bench: Bench) -> Rows:
         ]
         for place, integration in enumerate(("id", "simtier_make"))
     )
-    return make_rows(ids, both, clicks.data.clicks)
+    truth = read_truth(bench.logs, clicks.data.clicks.impression_ids)
+    return make_rows(ids, both, clicks.data.clicks, truth)
 
 
 GROUPS = Part("groups", run, tables, section, trials=TRIALS)

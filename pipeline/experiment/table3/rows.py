@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from pipeline.experiment.finding import Finding
-from pipeline.experiment.gain import gain
 from pipeline.experiment.held_out_clicks import HeldOutClicks
 from pipeline.experiment.measured import METRICS, Measured, gains, spreads, values_of
 from pipeline.experiment.rows import Rows
@@ -34,7 +33,8 @@ def make_rows(
         "method", "seeds"; "auc", "gauc", "logloss" and "calibration", each as `spread` gives it; "impressions";
         "users", those with both classes; "gain" over IDs alone, as `gains` gives it, and "relative_gain" of
         "gauc" and "auc", the mean gain over the mean of IDs alone, both None for IDs alone and where these were
-        not tried; "paper", the paper's relative gains. The row of the method "oracle", where the truth is known,
+        not tried; "above", of the methods that the paper ranks below, how far this one lies above each, as
+        `gains` gives it; "paper", the paper's relative gains. The row of the method "oracle", where the truth is known,
         has no seeds and single values.
     """
     measured = {name: [Measured.of(clicks, one) for one in each] for name, each in predictions.items()}
@@ -43,10 +43,11 @@ def make_rows(
     for method in METHODS:
         if method.name in measured:
             own = measured[method.name]
-            rows.append(_row(method.name, seeds, own, own, None if method.name == ID else base))
+            row = _row(method.name, seeds, own, own, None if method.name == ID else base)
+            rows.append(row | {"above": _above(method.name, measured)})
     if truth is not None:
         best = Measured.of(clicks, truth)
-        rows.append(_row(ORACLE, (), [best], [best] * len(seeds), base))
+        rows.append(_row(ORACLE, (), [best], [best] * len(seeds), base) | {"above": {}})
     return rows
 
 
@@ -68,14 +69,26 @@ def _findings(rows: Rows, name: str) -> list[Finding]:
         for row in compared
         if row["gain"]
     ]
-    ranked = sorted(compared, key=lambda row: row["paper"]["gauc"])  # the same by AUC
+    ranked = sorted(compared, key=lambda row: _rank(row["method"]))
     return found + [
         Finding.of_gain(
             f"{LABELS[better['method']]} above {LABELS[worse['method']]}",
-            gain(better[name]["values"], worse[name]["values"]),
+            better["above"][worse["method"]][name],
         )
         for worse, better in combinations(ranked, 2)
     ]
+
+
+def _above(name: str, measured: Mapping[str, Sequence[Measured]]) -> dict[str, Any]:
+    """How far a method lies above each that the paper ranks below it."""
+    worse = [other for other in measured if PAPER[name] and PAPER[other] and _rank(other) < _rank(name)]
+    return {other: gains(measured[name], measured[other]) for other in worse}
+
+
+def _rank(name: str) -> float:
+    """The paper's gain of GAUC; of two methods the same one is better by AUC."""
+    paper = PAPER[name]
+    return paper["gauc"] if paper else 0.0
 
 
 def _row(

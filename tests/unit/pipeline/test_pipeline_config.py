@@ -93,6 +93,50 @@ def test_mistakes_are_named(values: dict, words: str) -> None:
     assert words in str(caught.value)
 
 
+def test_whose_embeddings_enter_the_model() -> None:
+    assert RunConfig().ctr_modalities == ("image", "text")
+    assert override(RunConfig(), {"modalities": ["text"]}).ctr_modalities == ("text",)
+    values = parse_settings(["ctr.modalities=[image]", "make.epochs=0"])
+    config = override(RunConfig(), values)
+    # Both encoders are trained, one of them for the model.
+    assert (config.modalities, config.ctr_modalities) == (("image", "text"), ("image",))
+    assert (config.ctr.modalities, config.make.epochs) == (("image",), 0)
+
+
+def test_a_model_of_ids_needs_no_modality(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("modalities: []\nctr:\n  integration: id\n")
+    config = override(RunConfig(), read_yaml(str(path)))
+    assert (config.modalities, config.ctr_modalities) == ((), ())
+    # With encoders beside it, its own embeddings are still none.
+    assert override(RunConfig(), parse_settings(["ctr.integration=id"])).ctr_modalities == ()
+
+
+@pytest.mark.parametrize("own", [None, [], ["image"]], ids=["all", "none", "image"])
+def test_content_without_modalities(own: list[str] | None) -> None:
+    with pytest.raises(InputError) as caught:
+        override(RunConfig(), {"modalities": [], "ctr": {"modalities": own}})
+    said = str(caught.value)
+    if own:
+        assert said == "ctr.modalities names 'image', which modalities () lacks"
+    else:
+        assert said == (
+            "ctr.integration simtier_make needs embeddings, but no modality is named; "
+            "name one, or set ctr.integration to id"
+        )
+
+
+@pytest.mark.parametrize("integration", ["vector", "simscore", "simtier", "make", "simtier_make"])
+def test_every_integration_with_content_needs_a_modality(integration: str) -> None:
+    with pytest.raises(InputError, match=f"ctr.integration {integration} needs embeddings, but no modality"):
+        override(RunConfig(), {"ctr": {"integration": integration, "modalities": []}})
+
+
+def test_embeddings_of_a_modality_that_the_run_lacks() -> None:
+    with pytest.raises(InputError, match=r"ctr.modalities names 'text', which modalities \(image\) lacks$"):
+        override(RunConfig(), {"modalities": ["image"], "ctr": {"modalities": ["image", "text"]}})
+
+
 def test_yaml_files(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("ctr:\n  batch_size: 64\ningest:\n  train_end: 2024-01-31\n")

@@ -4,7 +4,7 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,79 +12,36 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
+from models.content.item_embeddings import ItemEmbeddings
+from models.content.item_index import ItemIndex
 from models.ctr.config import CtrConfig
 from models.ctr.model import CtrModel
 from models.ctr.trainer import compile_for_training
+from models.make.config import MakeConfig
 from serving.signatures import save_ctr_model
-from transforms.configuration import to_json
-from transforms.feature import Feature, model_features
-from transforms.ingest_config import IngestConfig
-from transforms.preprocessing import preprocessing_fn, table_rows
+from transforms.feature import model_features
+from transforms.preprocessing import table_rows
 
-MAX_BEHAVIORS = 4
-INGEST = IngestConfig(
-    features=(
-        Feature("gender"),
-        Feature("age", kind="bucketized", num_buckets=3),
-        Feature("price", kind="numeric", side="item"),
-        Feature("brand", side="item", num_oov_buckets=2),
-    ),
-    max_behaviors=MAX_BEHAVIORS,
+sys.path.append(str(Path(__file__).resolve().parents[2] / "support"))
+from made_clicks import (
+    BEHAVIORS,
+    DIMS,
+    INGEST,
+    MAX_BEHAVIORS,
+    NUM_ITEMS,
+    SPEC,
+    Row,
+    make_item,
+    make_row,
+    make_rows,
+    make_vectors,
+    serialize,
+    write_embeddings,
+    write_transform,
 )
-STRINGS = ("impression_id", "user_id", "item_id", "category_id", "shop_id", "gender", "brand")
-BEHAVIORS = ("behavior_item_id", "behavior_category_id", "behavior_shop_id")
-SPEC = {name: tf.io.VarLenFeature(tf.string) for name in (*STRINGS, *BEHAVIORS)} | {
-    "timestamp": tf.io.VarLenFeature(tf.int64),
-    "clicked": tf.io.VarLenFeature(tf.int64),
-    "age": tf.io.VarLenFeature(tf.int64),
-    "price": tf.io.VarLenFeature(tf.float32),
-}
+
 ITEM_SIDE = ("item_id", "category_id", "shop_id", "brand", "price")
-
-Row = dict[str, list]
-
-
-def _item(item: int) -> Row:
-    """A few items have no shop, brand or price."""
-    return {
-        "item_id": [f"i{item}"],
-        "category_id": [f"c{item % 5}"],
-        "shop_id": [f"s{item % 7}"] if item % 4 else [],
-        "brand": [f"b{item % 3}"] if item % 6 else [],
-        "price": [float(item)] if item % 5 else [],
-    }
-
-
-def _row(number: int, behaviors: list[int]) -> Row:
-    return _item(number % 30) | {
-        "impression_id": [f"x{number}"],
-        "user_id": [f"u{number % 9}"],
-        "gender": ["f"] if number % 3 else [],
-        "age": [20 + number % 40],
-        "timestamp": [number],
-        "clicked": [number % 2],
-        "behavior_item_id": [f"i{item}" for item in behaviors],
-        "behavior_category_id": [f"c{item % 5}" for item in behaviors],
-        # A missing shop keeps its place as an empty string.
-        "behavior_shop_id": [f"s{item % 7}" if item % 4 else "" for item in behaviors],
-    }
-
-
-def _serialize(row: Mapping[str, list]) -> bytes:
-    features = {}
-    for name, values in row.items():
-        dtype = SPEC[name].dtype
-        if dtype == tf.string:
-            encoded = tf.train.BytesList(value=[value.encode() for value in values])
-            features[name] = tf.train.Feature(bytes_list=encoded)
-        elif dtype == tf.int64:
-            features[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-        else:
-            features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=values))
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
 @dataclass(frozen=True)
@@ -98,27 +55,60 @@ class Exported:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    folder = tmp_path_factory.mktemp("exported")
-    rng = np.random.default_rng(0)
-    rows = [_row(n, rng.integers(0, 30, rng.integers(0, MAX_BEHAVIORS + 1)).tolist()) for n in range(120)]
-    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(SPEC))
-    with tft_beam.Context(temp_dir=str(folder / "tmp")):
-        analyzed = (rows, metadata) | tft_beam.AnalyzeDataset(
-            lambda inputs: preprocessing_fn(inputs, {"ingest": to_json(INGEST)})
-        )
-        _ = analyzed | tft_beam.WriteTransformFn(str(folder / "transform"))
-    transform_output = tft.TFTransformOutput(str(folder / "transform"))
+def transform(tmp_path_factory: pytest.TempPathFactory) -> tft.TFTransformOutput:
+    return write_transform(tmp_path_factory.mktemp("analyzed") / "transform", make_rows(120))
+
+
+@pytest.fixture(scope="module")
+def embeddings(tmp_path_factory: pytest.TempPathFactory) -> ItemEmbeddings:
+    folder = tmp_path_factory.mktemp("catalog") / "embeddings"
+    write_embeddings(folder, make_vectors())
+    return ItemEmbeddings.read(str(folder), tuple(DIMS))
+
+
+@pytest.fixture(scope="module")
+def exported(transform: tft.TFTransformOutput, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Of IDs alone."""
+    return _export(transform, tmp_path_factory.mktemp("ids") / "model", "id")
+
+
+@pytest.fixture(scope="module")
+def content(
+    transform: tft.TFTransformOutput, embeddings: ItemEmbeddings, tmp_path_factory: pytest.TempPathFactory
+) -> Exported:
+    """With SimTier, MAKE and embeddings."""
+    return _export(transform, tmp_path_factory.mktemp("content") / "model", "simtier_make", embeddings)
+
+
+@pytest.fixture(scope="module")
+def beside_ids(
+    transform: tft.TFTransformOutput, embeddings: ItemEmbeddings, tmp_path_factory: pytest.TempPathFactory
+) -> Exported:
+    """With each behavior's embeddings beside its ids."""
+    return _export(transform, tmp_path_factory.mktemp("vector") / "model", "vector", embeddings)
+
+
+def _export(
+    transform: tft.TFTransformOutput,
+    directory: Path,
+    integration: str,
+    embeddings: ItemEmbeddings | None = None,
+) -> Exported:
     features = model_features(INGEST.features)
-    sizes = {f.name: table_rows(f, transform_output) for f in features if f.kind != "numeric"}
-    config = CtrConfig(embedding_dim=4, attention_units=(6,), mlp_units=(8,))
-    model = CtrModel(features, sizes, config)
+    sizes = {f.name: table_rows(f, transform) for f in features if f.kind != "numeric"}
+    config = CtrConfig(integration, num_tiers=5, embedding_dim=4, attention_units=(6,), mlp_units=(8,))
+    make = MakeConfig(attention_units=(4,), mlp_units=(6,), projection_dim=4)
+    model = CtrModel(features, sizes, config, embeddings.shapes if embeddings else None, make)
     compile_for_training(model, config)
     model.optimizer.build(model.trainable_variables)
+    rng = np.random.default_rng(0)
     model.set_weights([rng.normal(size=weight.shape) * 0.5 for weight in model.get_weights()])
-    transform_layer = transform_output.transform_features_layer()
-    directory = folder / "model"
-    save_ctr_model(model, transform_layer, SPEC, features, MAX_BEHAVIORS, str(directory))
+    index = None
+    if embeddings:
+        model.embeddings.assign(embeddings.vectors)
+        index = ItemIndex(embeddings.item_ids, embeddings.rows, MAX_BEHAVIORS)
+    transform_layer = transform.transform_features_layer()
+    save_ctr_model(model, transform_layer, SPEC, features, MAX_BEHAVIORS, str(directory), index)
     return Exported(directory, model, transform_layer, tf.saved_model.load(str(directory)).signatures)
 
 
@@ -128,7 +118,7 @@ NEW = {"item_id": ["new"], "category_id": ["new"], "shop_id": ["new"], "brand": 
 
 
 def _candidate_rows() -> list[Row]:
-    return [*(_item(item) for item in CANDIDATES), NEW]
+    return [*(make_item(item) for item in CANDIDATES), NEW]
 
 
 def _columns(user: Row, candidates: list[Row], behaviors: Row | None = None) -> dict[str, tf.Tensor]:
@@ -146,7 +136,7 @@ def _columns(user: Row, candidates: list[Row], behaviors: Row | None = None) -> 
 
 def _by_examples(exported: Exported, user: Row, candidates: list[Row]) -> np.ndarray:
     rows = [user | candidate for candidate in candidates]
-    examples = tf.constant([_serialize(row) for row in rows])
+    examples = tf.constant([serialize(row) for row in rows])
     return exported.signatures["serving_default"](examples=examples)["probabilities"].numpy()
 
 
@@ -156,7 +146,7 @@ def _by_columns(exported: Exported, columns: dict[str, tf.Tensor]) -> np.ndarray
 
 @pytest.mark.parametrize("behaviors", [[], [7], [3, 9, 28], [4, 8, 12, 16]], ids=len)
 def test_both_signatures_agree(exported: Exported, behaviors: list[int]) -> None:
-    user, candidates = _row(1, behaviors), _candidate_rows()
+    user, candidates = make_row(1, behaviors), _candidate_rows()
     scored = _by_columns(exported, _columns(user, candidates))
     assert scored.dtype == np.float32 and scored.shape == (30,)
     np.testing.assert_allclose(scored, _by_examples(exported, user, candidates), atol=1e-5)
@@ -164,35 +154,35 @@ def test_both_signatures_agree(exported: Exported, behaviors: list[int]) -> None
 
 
 def test_serving_default_equals_transform_and_model(exported: Exported) -> None:
-    rows = [_row(number, [number % 30, 5]) for number in range(20)]
-    raw = tf.io.parse_example([_serialize(row) for row in rows], SPEC)
+    rows = [make_row(number, [number % 30, 5]) for number in range(20)]
+    raw = tf.io.parse_example([serialize(row) for row in rows], SPEC)
     logits = np.array(exported.model(exported.transform_layer(raw)))
-    examples = tf.constant([_serialize(row) for row in rows])
+    examples = tf.constant([serialize(row) for row in rows])
     served = exported.signatures["serving_default"](examples=examples)["probabilities"]
     np.testing.assert_allclose(served, 1 / (1 + np.exp(-logits)), atol=1e-6)
 
 
 def test_label_may_be_missing_and_does_not_matter(exported: Exported) -> None:
-    row = _row(5, [1, 2])
+    row = make_row(5, [1, 2])
     unlabeled = {name: values for name, values in row.items() if name not in ("clicked", "timestamp")}
-    examples = tf.constant([_serialize(r) for r in (row, row | {"clicked": [0]}, unlabeled)])
+    examples = tf.constant([serialize(r) for r in (row, row | {"clicked": [0]}, unlabeled)])
     served = exported.signatures["serving_default"](examples=examples)["probabilities"].numpy()
     assert served[0] == served[1] == served[2]
 
 
 def test_the_last_behaviors_count(exported: Exported) -> None:
-    user, candidates = _row(2, [3, 9, 28, 4]), _candidate_rows()
-    longer = _row(2, [11, 12, 13, 3, 9, 28, 4])
+    user, candidates = make_row(2, [3, 9, 28, 4]), _candidate_rows()
+    longer = make_row(2, [11, 12, 13, 3, 9, 28, 4])
     columns = _columns(user, candidates, behaviors=longer)
     np.testing.assert_allclose(
         _by_columns(exported, columns), _by_examples(exported, user, candidates), atol=1e-5
     )
-    first_ones = _by_examples(exported, _row(2, [11, 12, 13, 3]), candidates)
+    first_ones = _by_examples(exported, make_row(2, [11, 12, 13, 3]), candidates)
     assert np.abs(first_ones - _by_columns(exported, columns)).max() > 1e-3
 
 
 def test_a_behavior_without_an_item_is_none(exported: Exported) -> None:
-    user, candidates = _row(2, [3, 28]), _candidate_rows()
+    user, candidates = make_row(2, [3, 28]), _candidate_rows()
     behaviors = {
         "behavior_item_id": ["", "i3", "", "i28", "", ""],
         "behavior_category_id": ["c1", "c3", "", "c3", "", ""],
@@ -203,30 +193,155 @@ def test_a_behavior_without_an_item_is_none(exported: Exported) -> None:
 
 
 def test_missing_price_is_not_a_price_of_zero(exported: Exported) -> None:
-    user = _row(1, [7])
-    missing, free = (_item(6) | {"price": price} for price in ([], [0.0]))
+    user = make_row(1, [7])
+    missing, free = (make_item(6) | {"price": price} for price in ([], [0.0]))
     scored = _by_columns(exported, _columns(user, [missing, free]))
     np.testing.assert_allclose(scored, _by_examples(exported, user, [missing, free]), atol=1e-5)
     assert abs(scored[0] - scored[1]) > 1e-4
 
 
 def test_a_user_and_items_that_training_never_saw_are_scored(exported: Exported) -> None:
-    user = _row(1, [7]) | {"user_id": ["new"], "gender": ["new"]}
-    scored = _by_columns(exported, _columns(user, [NEW, _item(3)]))
+    user = make_row(1, [7]) | {"user_id": ["new"], "gender": ["new"]}
+    scored = _by_columns(exported, _columns(user, [NEW, make_item(3)]))
     assert np.isfinite(scored).all() and scored[0] != scored[1]
-    np.testing.assert_allclose(scored, _by_examples(exported, user, [NEW, _item(3)]), atol=1e-5)
+    np.testing.assert_allclose(scored, _by_examples(exported, user, [NEW, make_item(3)]), atol=1e-5)
 
 
 def test_examples_without_any_value_are_scored(exported: Exported) -> None:
-    examples = tf.constant([_serialize({}), _serialize({name: [] for name in SPEC})])
+    examples = tf.constant([serialize({}), serialize({name: [] for name in SPEC})])
     served = exported.signatures["serving_default"](examples=examples)["probabilities"].numpy()
     assert np.isfinite(served).all() and served[0] == served[1]
 
 
 def test_no_candidates_give_no_scores(exported: Exported) -> None:
-    columns = _columns(_row(1, [7]), _candidate_rows())
+    columns = _columns(make_row(1, [7]), _candidate_rows())
     columns |= {name: columns[name][:0] for name in ITEM_SIDE}
     assert _by_columns(exported, columns).shape == (0,)
+
+
+VECTORS = make_vectors()
+Given = Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+
+def _catalog_vector(modality: str, item_id: str) -> np.ndarray:
+    """What the model was saved with of an item; zeros where it was saved with nothing."""
+    known = item_id[:1] == "i" and item_id[1:].isdigit() and int(item_id[1:]) < NUM_ITEMS
+    vector = VECTORS[modality][int(item_id[1:])] if known else None
+    return np.zeros(DIMS[modality], np.float32) if vector is None else vector
+
+
+def _given(user: Row, candidates: list[Row], vector: Callable[[str, str], np.ndarray]) -> Given:
+    """Embeddings of the candidates and of the behaviors, by modality."""
+
+    def stack(modality: str, item_ids: list[str]) -> np.ndarray:
+        found = [vector(modality, item_id) for item_id in item_ids]
+        return np.array(found, np.float32).reshape(len(item_ids), DIMS[modality])
+
+    item_ids = [row["item_id"][0] for row in candidates]
+    return {name: (stack(name, item_ids), stack(name, user["behavior_item_id"])) for name in DIMS}
+
+
+def _with_embeddings(columns: dict[str, tf.Tensor], given: Given) -> dict[str, tf.Tensor]:
+    handed_over = {}
+    for modality, (candidates, behaviors) in given.items():
+        handed_over[f"{modality}_embedding"] = tf.constant(candidates)
+        handed_over[f"behavior_{modality}_embedding"] = tf.constant(behaviors[None])
+    return columns | handed_over
+
+
+def _score_content(
+    content: Exported, user: Row, candidates: list[Row], vector: Callable[[str, str], np.ndarray]
+) -> np.ndarray:
+    columns = _columns(user, candidates)
+    return _by_columns(content, _with_embeddings(columns, _given(user, candidates, vector)))
+
+
+def _none(modality: str, item_id: str) -> np.ndarray:
+    return np.zeros(DIMS[modality], np.float32)
+
+
+@pytest.mark.parametrize("vector", [_none, _catalog_vector], ids=["zeros", "catalog's"])
+# Items 7 and 14 have no picture, item 8 no text.
+@pytest.mark.parametrize("behaviors", [[], [7], [3, 9, 8], [4, 14, 12, 16]], ids=len)
+def test_signatures_agree_with_embeddings(
+    content: Exported, behaviors: list[int], vector: Callable[[str, str], np.ndarray]
+) -> None:
+    user, candidates = make_row(1, behaviors), _candidate_rows()
+    scored = _score_content(content, user, candidates, vector)
+    assert scored.dtype == np.float32 and scored.std() > 0.01
+    np.testing.assert_allclose(scored, _by_examples(content, user, candidates), atol=1e-5)
+
+
+def test_embeddings_matter(content: Exported) -> None:
+    user, candidates = make_row(1, [3, 9]), [make_item(5), make_item(10)]
+    rows = [user | candidate for candidate in candidates]
+    inputs = dict(content.transform_layer(tf.io.parse_example([serialize(row) for row in rows], SPEC)))
+    rows_of_none = {f"{name}_row": tf.zeros([2], tf.int32) for name in DIMS} | {
+        f"behavior_{name}_row": tf.zeros([2, MAX_BEHAVIORS], tf.int32) for name in DIMS
+    }
+    without = 1 / (1 + np.exp(-np.array(content.model(inputs | rows_of_none))))
+    assert np.abs(_by_examples(content, user, candidates) - without).min() > 1e-3
+
+
+def test_an_item_that_the_catalog_lacks_is_scored_by_what_it_is_handed(
+    content: Exported, embeddings: ItemEmbeddings
+) -> None:
+    user = make_row(1, [3, 9, 5])
+
+    # Of any length: it is brought to 1.
+    def as_item_3(modality: str, item_id: str) -> np.ndarray:
+        return 2.5 * VECTORS[modality][3] if item_id == "new" else _none(modality, item_id)
+
+    scored = _score_content(content, user, [NEW], as_item_3)
+    assert abs(scored - _score_content(content, user, [NEW], _none)).item() > 1e-3
+    # By hand: the new item's ids with the third item's rows.
+    raw = tf.io.parse_example([serialize(user | NEW)], SPEC)
+    index = ItemIndex(embeddings.item_ids, embeddings.rows, MAX_BEHAVIORS)
+    rows = index.find_in_examples(raw) | {
+        f"{name}_row": tf.constant(embeddings.rows[name][3:4]) for name in DIMS
+    }
+    expected = tf.sigmoid(content.model({**content.transform_layer(raw), **rows}))
+    np.testing.assert_allclose(scored, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["content", "beside_ids"])
+def test_embeddings_keep_to_their_behaviors(model: str, request: pytest.FixtureRequest) -> None:
+    saved: Exported = request.getfixturevalue(model)
+    candidates = _candidate_rows()
+    # Five real behaviors, of which the last four count, and three without an item in between.
+    longer = {
+        "behavior_item_id": ["i1", "", "i2", "i3", "", "i14", "i5", ""],
+        "behavior_category_id": ["c1", "c4", "c2", "c3", "", "c4", "c0", "c2"],
+        "behavior_shop_id": ["s1", "s2", "s2", "s3", "", "s0", "s5", "s1"],
+    }
+    kept = [2, 3, 5, 6]
+    dropped = {name: [values[place] for place in kept] for name, values in longer.items()}
+    rng = np.random.default_rng(2)
+    given = {
+        name: (rng.normal(size=(len(candidates), dim)), rng.normal(size=(8, dim)))
+        for name, dim in DIMS.items()
+    }
+    given = {name: tuple(part.astype(np.float32) for part in parts) for name, parts in given.items()}
+
+    def score(behaviors: Row, places: list[int]) -> np.ndarray:
+        columns = _columns(make_row(1, []), candidates, behaviors=behaviors)
+        parts = {name: (targets, vectors[places]) for name, (targets, vectors) in given.items()}
+        return _by_columns(saved, _with_embeddings(columns, parts))
+
+    expected = score(dropped, kept)
+    np.testing.assert_allclose(score(longer, list(range(8))), expected, atol=1e-5)
+    assert np.abs(score(dropped, [0, 1, 2, 3]) - expected).max() > 1e-3
+    # SimTier and MAKE see a set of embeddings; beside the ids it matters whose an embedding is.
+    if model == "beside_ids":
+        assert np.abs(score(dropped, [3, 2, 5, 6]) - expected).max() > 1e-3
+
+
+def test_a_model_of_ids_takes_no_embeddings(exported: Exported, content: Exported) -> None:
+    def names(one: Exported) -> set[str]:
+        return set(one.signatures["score_candidates"].structured_input_signature[1])
+
+    own = {f"{prefix}{name}_embedding" for prefix in ("", "behavior_") for name in DIMS}
+    assert names(content) - names(exported) == own and names(exported) <= names(content)
 
 
 def test_the_optimizer_is_not_exported(exported: Exported) -> None:
@@ -257,17 +372,21 @@ def _plain(values: np.ndarray) -> list:
     return (values.astype(str) if values.dtype == object else values).tolist()
 
 
-def test_loads_in_a_process_without_this_project(exported: Exported, tmp_path: Path) -> None:
-    user, candidates = _row(1, [3, 9]), [_item(1), _item(2), NEW]
-    columns = {
-        name: (_plain(tensor.numpy()), tensor.dtype.name)
-        for name, tensor in _columns(user, candidates).items()
-    }
-    (tmp_path / "columns.json").write_text(json.dumps(columns), encoding="utf-8")
-    examples = [_serialize(user | candidate) for candidate in candidates]
+@pytest.mark.parametrize("model", ["exported", "content"])
+def test_loads_in_a_process_without_this_project(
+    model: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    saved: Exported = request.getfixturevalue(model)
+    user, candidates = make_row(1, [3, 9]), [make_item(1), make_item(2), NEW]
+    columns = _columns(user, candidates)
+    if model == "content":
+        columns = _with_embeddings(columns, _given(user, candidates, _none))
+    plain = {name: (_plain(tensor.numpy()), tensor.dtype.name) for name, tensor in columns.items()}
+    (tmp_path / "columns.json").write_text(json.dumps(plain), encoding="utf-8")
+    examples = [serialize(user | candidate) for candidate in candidates]
     (tmp_path / "examples.txt").write_text("\n".join(example.hex() for example in examples), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-I", "-c", STRANGER, str(exported.directory), "columns.json", "examples.txt"],
+        [sys.executable, "-I", "-c", STRANGER, str(saved.directory), "columns.json", "examples.txt"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -276,6 +395,6 @@ def test_loads_in_a_process_without_this_project(exported: Exported, tmp_path: P
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["own"] == []
-    expected = _by_examples(exported, user, candidates)
+    expected = _by_examples(saved, user, candidates)
     np.testing.assert_allclose(result["default"], expected, atol=1e-6)
     np.testing.assert_allclose(result["candidates"], expected, atol=1e-5)

@@ -1,4 +1,4 @@
-"""What the configuration refuses."""
+"""What the configuration refuses, and what its integration means."""
 
 import pytest
 
@@ -9,6 +9,8 @@ from transforms.input_error import InputError
 @pytest.mark.parametrize(
     "values",
     [
+        {"integration": "simtear"},
+        {"num_tiers": 0},
         {"embedding_dim": 0},
         {"batch_size": 0},
         {"epochs": 0},
@@ -27,3 +29,28 @@ def test_value_out_of_range_is_named(values: dict) -> None:
     assert f"ctr.{name} must be" in str(error.value)
     assert str(value) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_integrations_are_listed() -> None:
+    with pytest.raises(InputError, match="one of id, vector, simscore, simtier, make, simtier_make, got din"):
+        CtrConfig(integration="din")
+
+
+@pytest.mark.parametrize(
+    "integration, uses_content, uses_make",
+    [
+        ("id", False, False),
+        ("vector", True, False),
+        ("simscore", True, False),
+        ("simtier", True, False),
+        ("make", True, True),
+        ("simtier_make", True, True),
+    ],
+)
+def test_what_an_integration_needs(integration: str, uses_content: bool, uses_make: bool) -> None:
+    config = CtrConfig(integration=integration)
+    assert (config.uses_content, config.uses_make) == (uses_content, uses_make)
+
+
+def test_the_papers_proposal_is_the_default() -> None:
+    assert CtrConfig() == CtrConfig(integration="simtier_make", num_tiers=20, log_counts=False)

@@ -1,4 +1,4 @@
-"""The ID-based click-through-rate model."""
+"""The click-through-rate model of IDs alone."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,43 +16,6 @@ BEHAVIORS = tuple(f"behavior_{name}_xf" for name in ("item_id", "category_id", "
 ITEM_SIDE = tuple(f"{name}_xf" for name in ("item_id", "category_id", "shop_id", "price", "brand"))
 
 
-def _literal(model: CtrModel, inputs: dict[str, np.ndarray], row: int) -> float:
-    """One row's logit from the weights, written out as the papers do and without a batch."""
-    tables = {name: np.array(table.table.numpy(), np.float64) for name, table in model.tables.items()}
-
-    def embed(name: str) -> np.ndarray:
-        value = inputs[f"{name}_xf"][row]
-        return tables[name][value] if name in tables else np.array([value])
-
-    items = ("item_id", "category_id", "shop_id")
-    target = np.concatenate([embed(name) for name in items])
-    kernel, bias, *dense = model.attention.get_weights()
-    interest = np.zeros_like(target)
-    for position, item in enumerate(inputs["behavior_item_id_xf"][row]):
-        if item == 0:
-            continue
-        key = np.concatenate([tables[name][inputs[f"behavior_{name}_xf"][row, position]] for name in items])
-        hidden = np.maximum(np.concatenate([target, key, target - key, target * key]) @ kernel + bias, 0)
-        hidden = np.maximum(hidden @ dense[0] + dense[1], 0)
-        interest += (hidden @ dense[2] + dense[3]) * key
-    user = [embed(name) for name in ("user_id", "gender", "age", "hour")]
-    item_side = [embed(name) for name in (*items, "price", "brand")]
-    weights = [*model.first_dense.get_weights(), *model.mlp.get_weights()]
-    hidden = np.concatenate([*user, *item_side, interest])
-    for matrix, offset in zip(weights[0:-2:2], weights[1:-2:2], strict=True):
-        hidden = np.maximum(hidden @ matrix + offset, 0)
-    return float((hidden @ weights[-2] + weights[-1])[0])
-
-
-def test_logits_equal_the_literal_form(make_model: Callable, make_inputs: Callable) -> None:
-    model, inputs = make_model(randomize=True), make_inputs(12)
-    logits = model(inputs)
-    assert logits.shape == (12,)
-    np.testing.assert_allclose(
-        logits, [_literal(model, inputs, row) for row in range(12)], rtol=1e-4, atol=1e-4
-    )
-
-
 @pytest.mark.parametrize("length", [0, 1, 6])
 def test_score_equals_call_with_the_user_repeated(
     make_model: Callable, make_inputs: Callable, length: int
@@ -66,7 +29,9 @@ def test_score_equals_call_with_the_user_repeated(
 
 
 def test_mixed_precision_scores_and_calls_alike(make_model: Callable, make_inputs: Callable) -> None:
-    config = CtrConfig(embedding_dim=4, attention_units=(6, 5), mlp_units=(8, 7), mixed_precision=True)
+    config = CtrConfig(
+        integration="id", embedding_dim=4, attention_units=(6, 5), mlp_units=(8, 7), mixed_precision=True
+    )
     full, mixed, inputs = make_model(randomize=True), make_model(config, randomize=True), make_inputs(9)
     assert {variable.dtype for variable in mixed.variables} - {"int64", "uint32"} == {"float32"}
     logits = mixed(inputs)
@@ -112,7 +77,9 @@ def test_saves_and_loads(make_model: Callable, make_inputs: Callable, tmp_path: 
 
 
 def test_the_seed_fixes_the_initial_values(make_model: Callable) -> None:
-    first, again, other = (make_model(CtrConfig(seed=seed)).get_weights() for seed in (1, 1, 2))
+    first, again, other = (
+        make_model(CtrConfig(integration="id", seed=seed)).get_weights() for seed in (1, 1, 2)
+    )
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
@@ -127,4 +94,4 @@ def test_the_seed_fixes_the_initial_values(make_model: Callable) -> None:
 )
 def test_features_that_do_not_fit_are_refused(features: tuple[Feature, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        CtrModel(features, SIZES, CtrConfig())
+        CtrModel(features, SIZES, CtrConfig(integration="id"))

@@ -8,11 +8,11 @@ import pytest
 import tensorflow as tf
 
 from models.ctr.config import CtrConfig
-from models.ctr.trainer import compile_for_training, predict, train
+from models.ctr.trainer import compile_for_training, train
 from models.training_curve import TrainingCurve
 from transforms.input_error import InputError
 
-SIZES = {"embedding_dim": 4, "attention_units": (6,), "mlp_units": (8,)}
+SIZES = {"integration": "id", "embedding_dim": 4, "attention_units": (6,), "mlp_units": (8,)}
 
 
 def _dataset(inputs: dict, labels: np.ndarray, batch_size: int) -> tf.data.Dataset:
@@ -80,21 +80,6 @@ def test_loss_that_is_not_finite_names_the_step(make_model: Callable, make_input
     inputs["price_xf"][20] = math.inf
     with pytest.raises(InputError, match="at step 3;"):
         train(make_model(config), _dataset(inputs, np.ones(50), 10), config)
-
-
-def test_eval_of_one_class_has_no_auc(make_model: Callable, make_inputs: Callable) -> None:
-    config = CtrConfig(**SIZES)
-    inputs, labels = make_inputs(20), np.zeros(20)
-    history = train(make_model(config), _dataset(inputs, labels, 10), config, _dataset(inputs, labels, 10))
-    assert history["eval"]["auc"] is None
-    assert history["eval"]["logloss"] > 0
-
-
-def test_predict_gives_probabilities_in_order(make_model: Callable, make_inputs: Callable) -> None:
-    model, inputs, labels = make_model(randomize=True), make_inputs(25), np.arange(25) % 2
-    seen, probabilities = predict(model, _dataset(inputs, labels, 10))
-    np.testing.assert_array_equal(seen, labels)
-    np.testing.assert_allclose(probabilities, 1 / (1 + np.exp(-np.array(model(inputs)))), rtol=1e-5)
 
 
 def test_curve_is_the_mean_loss_between_points(make_model: Callable, make_inputs: Callable) -> None:

@@ -135,6 +135,21 @@ def test_a_wide_interval_does_not_press_the_bars_down() -> None:
     assert len(points(page, "whisker")) == 1 + 3
 
 
+def test_bars_have_a_band_over_users_behind_the_whisker() -> None:
+    gain = difference(0.2, 0.1, 0.3) | {"users": {"low": -0.1, "high": 0.4}}
+    beyond = difference(0.2) | {"users": {"low": -9.0, "high": 9.0}}
+    page = gain_bars(
+        "T", "R", [GainBar("1", "3", gain), GainBar("2", "3", beyond), GainBar("3", "3", difference(0.1))]
+    )
+    bands = re.findall(r'<line [^>]*y1="([\d.]+)" y2="([\d.]+)" class="users"', page)
+    (low, high), (lowest, highest) = [tuple(map(float, found)) for found in bands]
+    zero = points(page, "axis")[0][0][1]
+    # A tenth below zero, four above; the other ends with the plot.
+    assert zero - high == pytest.approx(4 * (low - zero), abs=0.2)
+    assert lowest > low and highest < high and highest > 0
+    assert "+20.00% [+10.00%, +30.00%], users [-10.00%, +40.00%]" in page
+
+
 def test_bars_that_are_not_there() -> None:
     page = gain_bars("T", "R", [GainBar("1", "3", difference(None))])
     assert "n/a" in page and "<rect" not in page

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.metrics.gauc import gauc
-from pipeline.experiment.user_bootstrap import user_interval
+from pipeline.experiment.user_bootstrap import draw_users, percentile_interval, user_interval
 
 
 def test_two_users() -> None:
@@ -18,7 +18,7 @@ def test_users_weigh_as_many_impressions_as_they_have() -> None:
     differences, impressions = np.zeros(40), np.ones(40, int)
     differences[:2], impressions[:2] = 1.0, 60
     found = user_interval(differences, impressions)
-    assert found["low"] == 0.0
+    assert found and found["low"] == 0.0
     assert found["high"] == pytest.approx(300 / 335)
 
 
@@ -42,6 +42,7 @@ def test_as_wide_as_resampling_the_impressions_literally() -> None:
         names = np.repeat(np.arange(len(drawn)), [(users == u).sum() for u in drawn])
         literal.append(gauc(names, clicked[rows], first[rows]) - gauc(names, clicked[rows], second[rows]))
     low, high = np.quantile(literal, [0.025, 0.975])
+    assert found
     # Between two samples of so many resamples the bounds differ by a tenth of the width at most.
     assert found["low"] == pytest.approx(low, abs=0.1 * (high - low))
     assert found["high"] == pytest.approx(high, abs=0.1 * (high - low))
@@ -50,6 +51,24 @@ def test_as_wide_as_resampling_the_impressions_literally() -> None:
 def test_the_same_every_time() -> None:
     values, impressions = np.random.default_rng(0).normal(size=50), np.arange(1, 51)
     assert user_interval(values, impressions) == user_interval(values, impressions)
+
+
+def test_as_many_users_are_drawn_as_there_are_whatever_the_blocks() -> None:
+    (whole,) = draw_users(3, 10)
+    assert whole.shape == (1_000, 3)
+    assert (whole.sum(axis=1) == 3).all()
+    # Each is drawn once on average; its count is of Binomial(3, 1/3), whose deviation is 0.82.
+    assert whole.mean(axis=0) == pytest.approx(np.ones(3), abs=0.1)
+    blocks = list(draw_users(3, 1_000_000))
+    assert len(blocks) > 1
+    assert (np.concatenate(blocks) == whole).all()
+
+
+def test_resamples_without_a_figure_are_left_out() -> None:
+    # 0, 1, …, 40: of the 41, 2.5 % lie below 1 and above 39.
+    values = np.r_[np.arange(41.0), np.nan, np.inf, -np.inf]
+    assert percentile_interval(values) == {"low": pytest.approx(1.0), "high": pytest.approx(39.0)}
+    assert percentile_interval(np.array([np.nan])) is None
 
 
 def test_no_user() -> None:

@@ -33,6 +33,15 @@ def test_each_epoch_is_compared_with_its_models_first(rows: Rows) -> None:
     assert gains[4] == pytest.approx([0.3, 0.4])
     assert rows[1]["gain"]["gauc"]["users"]["high"] == pytest.approx(-0.25)
     assert rows[1]["auc"]["mean"] == pytest.approx(0.5)
+    steps = [row["step"] and row["step"]["gauc"]["values"] for row in rows]
+    # From 0.6 and 0.7 to 1 in the end.
+    assert steps == [
+        None,
+        pytest.approx([-0.3, -0.4]),
+        None,
+        pytest.approx([-0.1, 0.1]),
+        pytest.approx([0.4, 0.3]),
+    ]
     assert "logloss" in rows[1]
 
 
@@ -43,6 +52,10 @@ def test_the_papers_orders(rows: Rows) -> None:
         "embeddings alone: epoch 3 above epoch 2",
         "embeddings alone: epoch 3 above epoch 1",
     ]
+
+
+def test_each_order_knows_what_other_users_would_say(rows: Rows) -> None:
+    assert all(", users [" in one.here for one in findings(rows)["by GAUC"])
 
 
 def test_a_fall_of_ids_is_what_the_paper_found(

@@ -65,7 +65,8 @@ def test_figures_and_gains(rows: Rows) -> None:
     # 0.35 over 0.65, and 0.5 over 0.5.
     assert both["relative_gain"] == {"gauc": pytest.approx(0.35 / 0.65), "auc": pytest.approx(1.0)}
     assert set(both["gain"]) == {"auc", "gauc", "logloss"}
-    assert oracle["seeds"] == []
+    assert both["above"]["make"]["gauc"]["values"] == pytest.approx([0.4, 0.3])
+    assert (oracle["seeds"], oracle["above"]) == ([], {})
     assert oracle["gauc"] == {"mean": 1.0, "std": None, "values": [1.0]}
     assert oracle["gain"]["gauc"]["values"] == pytest.approx([0.3, 0.4])
 
@@ -84,6 +85,8 @@ def test_the_papers_orders(rows: Rows) -> None:
         ("SimTier + MAKE above IDs alone", "yes"),
         ("SimTier + MAKE above MAKE", "yes"),
     ]
+    # 1 - 0.6 and 1 - 0.7, since MAKE's seeds are those of IDs alone turned round; the users' is the same.
+    assert "+0.3500 [-0.2853, +0.9853], users [+0.2500, +0.5000]" == found["by GAUC"][2].here
     # 0.3 and 0.4 over two seeds: the interval is that of 0.35 ± 0.64.
     assert [one.verdict for one in found["by GAUC"]] == ["unclear"] * 3
     assert "+0.3500 [-0.2853, +0.9853], users [+0.2500, +0.5000]" == found["by GAUC"][1].here
@@ -91,6 +94,8 @@ def test_the_papers_orders(rows: Rows) -> None:
 
 def test_all_orders_of_the_paper(clicks: HeldOutClicks, weak: list[np.ndarray]) -> None:
     rows = make_rows(dict.fromkeys(ORDER, weak), [0, 1], clicks, None)
+    assert [list(row["above"]) for row in rows[:3]] == [[], [], ["vector"]]
+    assert set(rows[-1]["above"]) == {"vector", "simscore", "simtier", "make"}
     orders = [one.order for one in findings(rows)["by GAUC"]]
     assert len(orders) == 5 + 10
     for better, worse in (("SimTier", "SimScore"), ("SimTier", "MAKE"), ("SimTier + MAKE", "SimTier")):
