@@ -90,7 +90,7 @@ def dataset(arrays: Arrays, split: str, batch_size: int) -> tf.data.Dataset:
 
 def train_adlens(arrays: Arrays, seed: int, batch_size: int) -> np.ndarray:
     """Trains our model for one epoch in time order and returns the logits of the test split."""
-    config = CtrConfig(embedding_dim=16, batch_size=batch_size, epochs=1, seed=seed)
+    config = CtrConfig(integration="id", embedding_dim=16, batch_size=batch_size, seed=seed)
     table_sizes = {feature.name: int(arrays[f"table_size/{feature.name}"]) for feature in FEATURES}
     model = CtrModel(FEATURES, table_sizes, config)
     train(model, dataset(arrays, "train", batch_size), config)

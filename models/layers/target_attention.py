@@ -113,9 +113,14 @@ class TargetAttention(keras.layers.Layer):
         """
         of_target, of_behavior, of_product = self._split_kernel()
         keys = behaviors[0]  # [length, dim]
-        matrices = of_target + keys[:, :, None] * of_product  # [length, dim, units], of the user alone
+        length, units = tf.shape(keys)[0], self.attention_units[0]
         offsets = tf.matmul(keys, of_behavior) + self._cast(self.bias)  # [length, units], of the user alone
-        hidden = tf.einsum("cd,ldu->clu", targets, matrices) + offsets
+        # [dim, length, units], of the user alone; laid out so that what follows is one product of matrices.
+        matrices = of_target[:, None, :] + tf.transpose(keys)[:, :, None] * of_product[:, None, :]
+        # Shapes are written out, for the user may have no behavior.
+        hidden = tf.matmul(targets, tf.reshape(matrices, [keys.shape[-1], length * units]))
+        hidden = tf.nn.bias_add(hidden, tf.reshape(offsets, [length * units]))
+        hidden = tf.reshape(hidden, [tf.shape(targets)[0], length, units])
         weights = self._weights(hidden, padding_mask, pairs)  # [candidates, length]
         return self._sum(tf.matmul(weights, keys), weights, pairs)
 
@@ -131,7 +136,7 @@ class TargetAttention(keras.layers.Layer):
     def _weights(self, hidden: tf.Tensor, padding_mask: tf.Tensor, pairs: tf.Tensor | None) -> tf.Tensor:
         """`[batch, length]` attention weights of the MLP's first layer before its activation."""
         if pairs is not None:
-            hidden += tf.einsum("blp,pu->blu", tf.cast(pairs, hidden.dtype), self._cast(self.pair_kernel))
+            hidden += tf.tensordot(tf.cast(pairs, hidden.dtype), self._cast(self.pair_kernel), axes=1)
         weights = self.weigh(self.activation(hidden))[..., 0]
         return weights * tf.cast(padding_mask, weights.dtype)
 
