@@ -65,6 +65,6 @@ def click_stages(
     )
     baseline = None
     if ctr.baseline and ctr.uses_content:
-        ids_alone = dataclasses.replace(ctr, integration="id", modalities=())
-        baseline = CtrTrainer(examples, transform_graph, config.ingest, ids_alone).with_id(BASELINE_NAME)
+        baseline = CtrTrainer(examples, transform_graph, config.ingest, ctr.of_ids_alone())
+        baseline = baseline.with_id(BASELINE_NAME)
     return ClickStages(make, trainer, baseline)

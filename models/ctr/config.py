@@ -1,5 +1,6 @@
 """Configuration of the click-through-rate model and its training."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from transforms.input_error import InputError
@@ -71,6 +72,23 @@ class CtrConfig:
     def uses_make(self) -> bool:
         """Whether the knowledge extractor is a part of the model."""
         return self.integration in ("make", "simtier_make")
+
+    def of_ids_alone(self) -> "CtrConfig":
+        """The same model without content.
+
+        What only content reads has its default, so that the model is the same, and is not trained again, however
+        content is configured.
+        """
+        default = CtrConfig()
+        return dataclasses.replace(
+            self,
+            integration="id",
+            modalities=(),
+            num_tiers=default.num_tiers,
+            log_counts=default.log_counts,
+            train_make=default.train_make,
+            baseline=default.baseline,
+        )
 
 
 def _check(name: str, value: object, holds: bool, wanted: str) -> None:

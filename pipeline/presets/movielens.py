@@ -13,8 +13,9 @@ def movielens() -> RunConfig:
     adlens run --logs LOGS --root ROOT --preset movielens
 
     Both encoders start from pretrained weights that the extra `pretrained` brings; 1,500 pairs of posters
-    and 2,400 of tags are too few to begin from nothing. SimTier gives the logarithm of its counts, which the
-    paper does not: users here have dozens of behaviors in a tier, and on the eval split that was better.
+    and 2,400 of tags are too few to begin from nothing. SimTier alone, for MAKE learns too little from these
+    embeddings, and with the logarithm of its counts, which the paper does not take: users here have dozens of
+    behaviors in a tier, and on the eval split that was better (docs/experiment.md).
     """
     return RunConfig(
         ingest=IngestConfig(features=()),
@@ -28,5 +29,5 @@ def movielens() -> RunConfig:
         text_encoder=TextEncoderConfig(
             backbone="all-minilm-l6-v2", max_length=24, epochs=1, learning_rate=0.0001
         ),
-        ctr=CtrConfig(log_counts=True),
+        ctr=CtrConfig(integration="simtier", log_counts=True),
     )

@@ -38,14 +38,11 @@ class ClickBench:
             modalities: whose embeddings; None: the configuration's.
         """
         ctr = self._bench.config.ctr
+        seeded = dataclasses.replace(ctr, seed=ctr.seed + index)
         if integration == "id":
-            modalities = ()
-        return dataclasses.replace(
-            ctr,
-            integration=integration,
-            modalities=self.modalities if modalities is None else modalities,
-            seed=ctr.seed + index,
-        )
+            return seeded.of_ids_alone()
+        own = self.modalities if modalities is None else modalities
+        return dataclasses.replace(seeded, integration=integration, modalities=own)
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """The data that trials of models of clicks share."""
 
+import glob
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
@@ -21,6 +23,8 @@ from pipeline.root import Root
 from transforms.feature import model_features
 from transforms.preprocessing import LABEL, table_rows
 from transforms.time_splits import SPLITS
+
+_CACHE_PREFIX = "experiment-"
 
 
 class ClickData:
@@ -45,7 +49,7 @@ class ClickData:
     ) -> None:
         self._prepared = prepared
         self._config = config
-        self._cache = tempfile.TemporaryDirectory(prefix="experiment-", dir=cache)
+        self._cache = tempfile.TemporaryDirectory(prefix=_CACHE_PREFIX, dir=cache)
         self._datasets: dict[str, tf.data.Dataset] = {}
         self.clicks = HeldOutClicks.read(self._split(SPLITS[-1]))
         self.embeddings = ItemEmbeddings.read(prepared.embeddings, modalities)
@@ -64,6 +68,8 @@ class ClickData:
         """Runs the stages that are missing; see `Prepared.make`."""
         prepared = Prepared.make(logs, places, config, out)
         os.makedirs(places.cache, exist_ok=True)
+        for left_behind in glob.glob(f"{places.cache}/{_CACHE_PREFIX}*"):  # by one that was killed
+            shutil.rmtree(left_behind)
         modalities = config.modalities if config.ctr.modalities is None else config.ctr.modalities
         return cls(prepared, config, modalities, places.cache)
 
