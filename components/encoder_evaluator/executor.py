@@ -21,7 +21,8 @@ from components.encoder_evaluator.measurement import accuracies, find_faults, me
 from components.encoder_evaluator.pair_index import PairIndex
 from components.encoder_evaluator.saved_encoder import SavedEncoder
 from components.evaluator.blessing import write_blessing
-from models.encoder.query_pairs import COLUMNS, ITEM_ID, list_files, read_batches
+from models.encoder.query_pairs import COLUMNS, ITEM_ID, read_batches
+from models.parquet_files import list_files
 from transforms.configuration import from_json
 from transforms.input_error import InputError
 from transforms.time_splits import SPLITS

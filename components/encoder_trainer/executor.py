@@ -12,8 +12,8 @@ from tfx.utils import path_utils
 
 from models.encoder.checkpoints import Checkpoints
 from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
-from models.encoder.query_pairs import list_files
 from models.encoder.trainer import train_encoder
+from models.parquet_files import list_files
 from serving.encoder_signatures import save_encoder
 from transforms.configuration import from_json
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs
 import pyarrow.parquet as pq
 
-from models.encoder.query_pairs import list_files
+from models.parquet_files import list_files, open_parquet
 
 # Pictures are large, and a batch of them is in memory at once.
 _ROWS_AT_ONCE = 256
@@ -29,8 +28,7 @@ def read_item_rows(folder: str, item_ids: Iterable[str], columns: Sequence[str])
     missing = set(item_ids)
     found: dict[str, dict[str, Any]] = {}
     for file in list_files(folder):
-        filesystem, path = pyarrow.fs.FileSystem.from_uri(file)
-        with pq.ParquetFile(path, filesystem=filesystem) as stream:
+        with open_parquet(file) as stream:
             for group in range(stream.num_row_groups):
                 if not missing:
                     return found

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs
-import pyarrow.parquet as pq
 
-from models.encoder.query_pairs import list_files
+from models.parquet_files import list_files, open_parquet
 from transforms.input_error import InputError
 
 
@@ -40,8 +38,8 @@ class ItemEmbeddings:
         columns = ["item_id", *(f"{modality}_embedding" for modality in modalities)]
         tables = []
         for file in list_files(folder):
-            filesystem, path = pyarrow.fs.FileSystem.from_uri(file) if "://" in file else (None, file)
-            tables.append(pq.read_table(path, columns=columns, filesystem=filesystem))
+            with open_parquet(file) as stream:
+                tables.append(stream.read(columns))
         if not tables:
             raise InputError(f"expected embeddings in {folder}, got no file")
         table = pa.concat_tables(tables)

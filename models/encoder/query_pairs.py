@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs
-import pyarrow.parquet as pq
 import tensorflow as tf
 
 from models.input_pipeline import shuffle_without_end
+from models.parquet_files import is_there, open_parquet
 
 # Which columns are a modality's query, positive and hard negative.
 COLUMNS = {
@@ -19,11 +18,6 @@ COLUMNS = {
 }
 ITEM_ID = "positive_item_id"
 _ROWS_READ = 256
-
-
-def list_files(folder: str) -> list[str]:
-    """The Parquet files of one split's pairs, sorted. Whole paths, local or of a filesystem Arrow knows."""
-    return sorted(tf.io.gfile.glob(f"{folder}/*.parquet"))
 
 
 def read_batches(
@@ -39,11 +33,10 @@ def read_batches(
     query, positive, negative = COLUMNS[modality]
     wanted = [query, positive, negative, ITEM_ID] if columns is None else list(columns)
     for file in files:
-        filesystem, path = pyarrow.fs.FileSystem.from_uri(file)
-        with pq.ParquetFile(path, filesystem=filesystem) as stream:
+        with open_parquet(file) as stream:
             names = list(dict.fromkeys([query, positive, *wanted]))
             for batch in stream.iter_batches(_ROWS_READ, columns=names):
-                usable = pc.and_(_is_there(batch.column(query)), _is_there(batch.column(positive)))
+                usable = pc.and_(is_there(batch.column(query)), is_there(batch.column(positive)))
                 yield batch.filter(usable).select(wanted)
 
 
@@ -80,7 +73,7 @@ def _plain_batches(file: str, modality: str) -> Iterator[dict[str, Any]]:
     query, positive, negative = COLUMNS[modality]
     for batch in read_batches([file], modality):
         if batch.num_rows:
-            has_negative = _is_there(batch.column(negative)).to_numpy(zero_copy_only=False)
+            has_negative = is_there(batch.column(negative)).to_numpy(zero_copy_only=False)
             positives = _bytes(batch.column(positive))
             yield {
                 "query": _bytes(batch.column(query)),
@@ -89,12 +82,6 @@ def _plain_batches(file: str, modality: str) -> Iterator[dict[str, Any]]:
                 "has_negative": has_negative.astype(np.float32),
                 "item_id": _bytes(batch.column(ITEM_ID)),
             }
-
-
-def _is_there(column: pa.Array) -> pa.Array:
-    if pa.types.is_string(column.type):
-        column = pc.utf8_trim_whitespace(column)
-    return pc.greater(pc.fill_null(pc.binary_length(column), 0), 0)
 
 
 def _bytes(column: pa.Array) -> np.ndarray:

@@ -5,11 +5,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs
-import pyarrow.parquet as pq
 import tensorflow as tf
 
 from models.input_pipeline import shuffle_without_end
+from models.parquet_files import is_there, open_parquet
 
 _COLUMNS = ("item_id", "title", "image")
 _ROWS_READ = 256
@@ -27,8 +26,7 @@ def read_titled_images(
         columns: what to give.
     """
     for file in files:
-        filesystem, path = pyarrow.fs.FileSystem.from_uri(file)
-        with pq.ParquetFile(path, filesystem=filesystem) as stream:
+        with open_parquet(file) as stream:
             for batch in stream.iter_batches(_ROWS_READ, columns=[*_COLUMNS, "created_at"]):
                 yield batch.filter(_is_usable(batch, created_before)).select(list(columns))
 
@@ -60,10 +58,8 @@ def read_training_items(
 
 def _is_usable(batch: pa.RecordBatch, created_before: int) -> pa.Array:
     is_old = pc.less(batch.column("created_at").cast(pa.int64()), created_before)
-    has_title = pc.greater(pc.utf8_length(pc.utf8_trim_whitespace(batch.column("title"))), 0)
-    has_image = pc.greater(pc.binary_length(batch.column("image")), 0)
-    # Null where a value is not there, which a filter drops.
-    return pc.and_(is_old, pc.and_(has_title, has_image))
+    # Null where it does not say when it was created, which a filter drops.
+    return pc.and_(is_old, pc.and_(is_there(batch.column("title")), is_there(batch.column("image"))))
 
 
 def _plain_batches(file: str, created_before: int) -> Iterator[dict[str, Any]]:

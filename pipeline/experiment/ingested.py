@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import TextIO
 
 from components.report import files
-from models.encoder.query_pairs import list_files
+from models.parquet_files import list_files
 from pipeline import lineage
 from pipeline.config import RunConfig
 from pipeline.pipeline import PIPELINE_NAME, create_ingest_pipeline

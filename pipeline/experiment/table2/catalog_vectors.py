@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs
-import pyarrow.parquet as pq
 import tensorflow as tf
 
 from models.content.item_embeddings import ItemEmbeddings
 from models.encoder.bytes_encoder import BytesEncoder
+from models.parquet_files import is_there, open_parquet
 
 _COLUMNS = {"image": "image", "text": "title"}
 
@@ -28,11 +27,11 @@ def encode_catalog(encoder: BytesEncoder, files: Sequence[str], batch_size: int)
     column = _COLUMNS[encoder.modality]
     masks, found = [], []
     for batch in _read(files, column, batch_size):
-        is_there = _is_there(batch.column(column))
-        masks.append(is_there.to_numpy(zero_copy_only=False))
-        known = batch.column(column).filter(is_there).cast(pa.binary())
-        if len(known):
-            found.append(encoder(tf.constant(known.to_numpy(zero_copy_only=False), tf.string)).numpy())
+        known = is_there(batch.column(column))
+        masks.append(known.to_numpy(zero_copy_only=False))
+        values = batch.column(column).filter(known).cast(pa.binary())
+        if len(values):
+            found.append(encoder(tf.constant(values.to_numpy(zero_copy_only=False), tf.string)).numpy())
     vectors = np.concatenate(found)
     table = np.zeros((sum(map(len, masks)), vectors.shape[1]), np.float32)
     table[np.concatenate(masks)] = vectors
@@ -62,12 +61,5 @@ def to_tables(
 
 def _read(files: Sequence[str], column: str, rows: int) -> Iterator[pa.RecordBatch]:
     for file in files:
-        filesystem, path = pyarrow.fs.FileSystem.from_uri(file) if "://" in file else (None, file)
-        with pq.ParquetFile(path, filesystem=filesystem) as parquet:
-            yield from parquet.iter_batches(rows, columns=[column])
-
-
-def _is_there(values: pa.Array) -> pa.Array:
-    if pa.types.is_string(values.type):
-        return pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(values), ""), False)
-    return values.is_valid()
+        with open_parquet(file) as stream:
+            yield from stream.iter_batches(rows, columns=[column])
