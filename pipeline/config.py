@@ -67,23 +67,25 @@ class RunConfig:
                     f"modalities must name each of {', '.join(MODALITIES)} at most once, "
                     f"got {', '.join(self.modalities)}"
                 )
-        if self.ctr.uses_content:
-            self._check_content()
+        self._check_content()
+
+    @property
+    def content_modalities(self) -> tuple[str, ...]:
+        """Whose embeddings enter models of clicks that take any."""
+        return self.modalities if self.ctr.modalities is None else self.ctr.modalities
 
     @property
     def ctr_modalities(self) -> tuple[str, ...]:
-        """Whose embeddings enter the click-through-rate model."""
-        if not self.ctr.uses_content:
-            return ()
-        return self.modalities if self.ctr.modalities is None else self.ctr.modalities
+        """Whose embeddings enter the configured click-through-rate model."""
+        return self.content_modalities if self.ctr.uses_content else ()
 
     def _check_content(self) -> None:
-        if not self.ctr_modalities:
+        if self.ctr.uses_content and not self.content_modalities:
             raise InputError(
                 f"ctr.integration {self.ctr.integration} needs embeddings, but no modality is named; "
                 "name one, or set ctr.integration to id"
             )
-        for modality in self.ctr_modalities:
+        for modality in self.content_modalities:
             if modality not in self.modalities:
                 raise InputError(
                     f"ctr.modalities names {modality!r}, which modalities ({', '.join(self.modalities)}) lacks"

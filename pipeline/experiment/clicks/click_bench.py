@@ -47,8 +47,7 @@ class ClickBench:
     @property
     def modalities(self) -> tuple[str, ...]:
         """Whose embeddings the models see."""
-        config = self._bench.config
-        return config.modalities if config.ctr.modalities is None else config.ctr.modalities
+        return self._bench.config.content_modalities
 
     def ctr(
         self,

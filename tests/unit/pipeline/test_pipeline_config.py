@@ -133,8 +133,18 @@ def test_every_integration_with_content_needs_a_modality(integration: str) -> No
 
 
 def test_embeddings_of_a_modality_that_the_run_lacks() -> None:
-    with pytest.raises(InputError, match=r"ctr.modalities names 'text', which modalities \(image\) lacks$"):
-        override(RunConfig(), {"modalities": ["image"], "ctr": {"modalities": ["image", "text"]}})
+    for integration in (
+        "simtier_make",
+        "id",
+    ):  # an experiment over IDs' configuration has models with content
+        values = {
+            "modalities": ["image"],
+            "ctr": {"integration": integration, "modalities": ["image", "text"]},
+        }
+        with pytest.raises(
+            InputError, match=r"ctr.modalities names 'text', which modalities \(image\) lacks$"
+        ):
+            override(RunConfig(), values)
 
 
 def test_yaml_files(tmp_path: Path) -> None:
