@@ -8,11 +8,10 @@ from typing import TextIO
 
 from components.report import files
 from models.parquet_files import list_files
-from pipeline import lineage
 from pipeline.config import RunConfig
-from pipeline.pipeline import PIPELINE_NAME, create_ingest_pipeline
+from pipeline.experiment.stage_outputs import StageOutputs
+from pipeline.pipeline import create_ingest_pipeline
 from pipeline.root import Root
-from pipeline.run import absolute, execute, fingerprint_logs
 from transforms.configuration import to_json
 from transforms.ingest_config import parse_time
 from transforms.log_counts import COUNTS_FILE
@@ -46,16 +45,12 @@ class Ingested:
         Raises:
             InputError: the logs cannot be used.
         """
-        logs = absolute(logs)
-        fingerprint = fingerprint_logs(logs, config)
-        pipeline = create_ingest_pipeline(logs, places.path, config, fingerprint)
-        execute(pipeline, "local", out)
-        uris = lineage.last_outputs(lineage.open_store(places), PIPELINE_NAME, pipeline.components[0].id)
-        state = json.dumps([fingerprint, to_json(config.ingest), metadata.version("adlens")])
+        made = StageOutputs.make(create_ingest_pipeline, logs, places, config, out)
+        state = json.dumps([made.fingerprint, to_json(config.ingest), metadata.version("adlens")])
         return cls(
-            uris["query_pairs"],
-            uris["catalog"],
-            uris["rejects"],
+            made.uri("LogIngest", "query_pairs"),
+            made.uri("LogIngest", "catalog"),
+            made.uri("LogIngest", "rejects"),
             hashlib.sha256(state.encode()).hexdigest(),
         )
 

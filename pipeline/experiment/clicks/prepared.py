@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import TextIO
 
-from pipeline import lineage
 from pipeline.config import RunConfig
-from pipeline.pipeline import PIPELINE_NAME, create_preparation_pipeline
+from pipeline.experiment.stage_outputs import StageOutputs
+from pipeline.pipeline import create_preparation_pipeline
 from pipeline.root import Root
-from pipeline.run import absolute, execute, fingerprint_logs
 from transforms.input_error import InputError
 
 
@@ -41,16 +40,9 @@ class Prepared:
             raise InputError(
                 "models with content need embeddings, so `modalities` must name image, text or both"
             )
-        logs = absolute(logs)
-        fingerprint = fingerprint_logs(logs, config)
-        execute(create_preparation_pipeline(logs, places.path, config, fingerprint), "local", out)
-        store = lineage.open_store(places)
-
-        def find(node: str, output: str) -> str:
-            return lineage.last_outputs(store, PIPELINE_NAME, node)[output]
-
+        made = StageOutputs.make(create_preparation_pipeline, logs, places, config, out)
         return cls(
-            find("LogIngest", "examples"),
-            find("Transform", "transform_graph"),
-            find("CatalogEmbedder", "embeddings"),
+            made.uri("LogIngest", "examples"),
+            made.uri("Transform", "transform_graph"),
+            made.uri("CatalogEmbedder", "embeddings"),
         )
