@@ -78,5 +78,9 @@ class Bench:
         """Keeps a result that came with another trial's, so that `once` finds it."""
         self.store.save(self.store.name(title, settings), result)
 
+    def say(self, text: str) -> None:
+        """Tells of something beside the trials."""
+        print(text, file=self.out, flush=True)
+
     def _say(self, place: str, title: str, text: str) -> None:
         print(f"[{place}] {title:<44} {text}", file=self.out, flush=True)

@@ -22,7 +22,7 @@ def section(rows: Rows) -> Markup:
         "How often what was bought after a search is the first (Acc@1) or among the first five (Acc@5) of all "
         f"items bought in the test split. Mean ± standard deviation over {seed_count(seeds)}. The paper's figures are of pictures of another shop, with more "
         "candidates: compare the order and the distances, not the height.",
-        parts.card(_overview(by_modality)),
+        parts.card(_overview(by_modality), _missing(first)),
         tag("div", [_plot(name, own) for name, own in by_modality.items()], class_="grid"),
         tag("div", [_gains(name, own) for name, own in by_modality.items()], class_="grid"),
         [
@@ -41,6 +41,16 @@ def _overview(by_modality: dict[str, Rows]) -> Markup:
         ours = [with_spread(row[name]) for row in rows for name in ACCURACIES]
         body.append([_LABELS[rows[0]["method"]], *paper, *ours])
     return parts.table(head, body, texts=1)
+
+
+def _missing(rows: Rows) -> Markup | None:
+    there = {row["method"] for row in rows}
+    names = [method.label for method in METHODS if method.name not in there]
+    if not names:
+        return None
+    return tag(
+        "p", f"Not asked for, or nothing to learn from in these logs: {', '.join(names)}.", class_="note"
+    )
 
 
 def _plot(modality: str, rows: Rows) -> Markup:

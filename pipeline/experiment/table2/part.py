@@ -1,10 +1,11 @@
 """Table 2 as a part of the experiment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from components.report import formats
+from models.encoder.titled_images import count_titled_images
 from pipeline.experiment.bench import Bench
 from pipeline.experiment.part import Part, Rows
 from pipeline.experiment.table2.held_out_pairs import HeldOutPairs
@@ -35,7 +36,7 @@ def run_trials(bench: Bench) -> list[dict[str, Any]]:
     config = bench.config
     if not config.modalities:
         raise InputError("table2 compares encoders, so `modalities` must name image, text or both")
-    methods = _chosen(bench.methods)
+    methods = choose_methods(bench)
     measured = config.encoder_evaluator
     held_out = {
         modality: HeldOutPairs(
@@ -78,12 +79,26 @@ def _settings(trial: Trial, bench: Bench) -> dict[str, Any]:
     return {**trial.settings, "seed": bench.config.encoder_evaluator.seed, "keeps": ["vectors"]}
 
 
-def _chosen(names: Sequence[str]) -> list[Method]:
-    known = [method.name for method in METHODS]
-    for name in names:
-        if name not in known:
-            raise InputError(f"table2 knows the methods {', '.join(known)}, got {name!r}")
-    return [method for method in METHODS if not names or method.name in names]
+def choose_methods(bench: Bench) -> list[Method]:
+    """The methods that are asked for; if none is, all that have something to learn from in these logs.
+
+    Raises:
+        InputError: there is no such method.
+    """
+    if bench.methods:
+        known = [method.name for method in METHODS]
+        for name in bench.methods:
+            if name not in known:
+                raise InputError(f"table2 knows the methods {', '.join(known)}, got {name!r}")
+        return [method for method in METHODS if method.name in bench.methods]
+    if count_titled_images(bench.data.catalog_files, bench.data.train_end):
+        return list(METHODS)
+    left_out = [method.name for method in METHODS if method.reads_catalog]
+    bench.say(
+        f"{', '.join(left_out)} left out: no item with a title and a picture says that it was created before the "
+        "training days end"
+    )
+    return [method for method in METHODS if not method.reads_catalog]
 
 
 def _describe(result: dict[str, Any]) -> str:
