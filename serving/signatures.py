@@ -104,69 +104,78 @@ class _CtrModule(tf.Module):
 
     def _predict(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         raw = tf.io.parse_example(examples, self._specs)
-        inputs = {**self._transform_layer(raw), **self._find_rows(raw)}
+        transform = (
+            self._transform_layer if self._index is None else self._index.beside(self._transform_layer)
+        )
+        inputs = transform(raw)
         return {"probabilities": tf.sigmoid(self._call(inputs))}
 
     def _score_candidates(self, **columns: tf.Tensor) -> dict[str, tf.Tensor]:
-        is_real = tf.not_equal(columns["behavior_item_id"][0], "")
-        features = self._transform(columns, is_real)
-        # Row 0 is the user's.
-        user_inputs = {name: values[:1] for name, values in features.items()}
-        candidate_inputs = {name: values[1:] for name, values in features.items()}
+        behaviors = self._latest_behaviors(columns)
+        user_inputs, candidate_inputs = self._transform(columns, behaviors)
         for modality in self._embedding_dims:
             candidate_inputs[f"{modality}_embedding"] = columns[f"{modality}_embedding"]
-            name = f"behavior_{modality}_embedding"
-            user_inputs[name] = self._pad(self._latest(columns[name], is_real)[None])
+            user_inputs[f"behavior_{modality}_embedding"] = behaviors[f"behavior_{modality}_embedding"][None]
+        if self._index is not None:
+            for modality, rows in self._index.find(columns["item_id"]).items():
+                candidate_inputs[f"{modality}_row"] = rows
+            for modality, rows in self._index.find(behaviors["behavior_item_id"]).items():
+                user_inputs[f"behavior_{modality}_row"] = rows[None]
         return {"probabilities": tf.sigmoid(self._score(user_inputs, candidate_inputs))}
 
-    def _transform(self, columns: Mapping[str, tf.Tensor], is_real: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _latest_behaviors(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The last behaviors that have an item, `[at most max_behaviors, …]` by column.
+
+        A user without any has one place, of nothing: TensorFlow aborts the process where a fused product of
+        matrices has no column.
+        """
+        latest = tf.where(tf.not_equal(columns["behavior_item_id"][0], ""))[-self._max_behaviors :, 0]
+        missing = tf.maximum(1 - tf.size(latest), 0)
+
+        def take(column: tf.Tensor) -> tf.Tensor:
+            return tf.pad(tf.gather(column[0], latest), [[0, missing], *[[0, 0]] * (len(column.shape) - 2)])
+
+        # A missing category or shop keeps its place among the behaviors.
+        return {name: take(column) for name, column in columns.items() if name.startswith("behavior_")}
+
+    def _transform(
+        self, columns: Mapping[str, tf.Tensor], behaviors: Mapping[str, tf.Tensor]
+    ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         """Transforms the user's columns, as row 0, and the candidates', in the rows after it, at once.
 
         What the one side has the other lacks. Calling the transform twice would cost nearly twice as much: it is
         many small operations, which hardly take longer for more rows.
         """
-        rows = 1 + tf.size(columns["item_id"], out_type=tf.int64)
+        count = tf.size(columns["item_id"], out_type=tf.int64)
+        length = tf.size(behaviors["behavior_item_id"], out_type=tf.int64)
+        rows = 1 + count
         raw = {name: _empty(spec.dtype, rows) for name, spec in self._specs.items()}
+        of_user, of_candidates = (
+            tf.zeros([1, 2], tf.int64),
+            tf.pad(1 + tf.range(count)[:, None], [[0, 0], [0, 1]]),
+        )
         for name in self._sides["user"]:
-            raw[name] = _to_sparse(columns[name], 0, rows)
+            raw[name] = _to_sparse(columns[name], of_user, rows)
         for name in self._sides["item"]:
-            raw[name] = _to_sparse(columns[name], 1, rows)
+            raw[name] = _to_sparse(columns[name], of_candidates, rows)
+        of_behaviors = tf.pad(tf.range(length)[:, None], [[0, 0], [1, 0]])
         for name in (f"behavior_{name}" for name in BEHAVIOR_FEATURES):
-            # A missing category or shop keeps its place among the behaviors.
-            raw[name] = _to_sparse_row(self._latest(columns[name], is_real), rows)
-        return {**self._transform_layer(raw), **self._find_rows(raw)}
-
-    def _latest(self, column: tf.Tensor, is_real: tf.Tensor) -> tf.Tensor:
-        """The last behaviors that have an item, `[at most max_behaviors, …]`."""
-        return tf.boolean_mask(column[0], is_real)[-self._max_behaviors :]
-
-    def _pad(self, embeddings: tf.Tensor) -> tf.Tensor:
-        """`[1, max_behaviors, dim]`, zeros behind the last behavior."""
-        missing = self._max_behaviors - tf.shape(embeddings)[1]
-        return tf.pad(embeddings, [[0, 0], [0, missing], [0, 0]])
-
-    def _find_rows(self, raw: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
-        return {} if self._index is None else self._index.find_in_examples(raw)
+            raw[name] = tf.SparseTensor(of_behaviors, behaviors[name], tf.stack([rows, length]))
+        features = self._transform_layer(raw)
+        user = {
+            # Nothing is computed for the places of behaviors that the user does not have.
+            name: values[:1, :length] if name.startswith("behavior_") else values[:1]
+            for name, values in features.items()
+        }
+        return user, {name: values[1:] for name, values in features.items()}
 
 
-def _to_sparse(column: tf.Tensor, first_row: int, rows: tf.Tensor) -> tf.SparseTensor:
-    """A value a row from `first_row` on; leaves empty strings and NaNs out."""
-    if column.dtype == tf.string:
-        is_there = tf.not_equal(column, "")
-    elif column.dtype.is_floating:
-        is_there = tf.logical_not(tf.math.is_nan(column))
-    else:
-        is_there = tf.ones_like(column, tf.bool)
-    found = tf.where(is_there)  # [values, 1]
-    indices = tf.pad(found + first_row, [[0, 0], [0, 1]])
-    return tf.SparseTensor(indices, tf.gather(column, found[:, 0]), tf.stack([rows, 1]))
-
-
-def _to_sparse_row(values: tf.Tensor, rows: tf.Tensor) -> tf.SparseTensor:
-    """All values in row 0."""
-    count = tf.size(values, out_type=tf.int64)
-    indices = tf.pad(tf.range(count)[:, None], [[0, 0], [1, 0]])
-    return tf.SparseTensor(indices, values, tf.stack([rows, count]))
+def _to_sparse(column: tf.Tensor, indices: tf.Tensor, rows: tf.Tensor) -> tf.SparseTensor:
+    """A value a row, at `indices`; the transform takes an empty string as missing, of a NaN it knows nothing."""
+    if column.dtype.is_floating:
+        is_number = tf.logical_not(tf.math.is_nan(column))
+        indices, column = tf.boolean_mask(indices, is_number), tf.boolean_mask(column, is_number)
+    return tf.SparseTensor(indices, column, tf.stack([rows, 1]))
 
 
 def _empty(dtype: tf.DType, rows: tf.Tensor) -> tf.SparseTensor:

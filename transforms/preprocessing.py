@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from transforms.columns import first_values, last_values
 from transforms.configuration import from_json
 from transforms.feature import Feature, model_features
 from transforms.ingest_config import IngestConfig
@@ -28,16 +29,16 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]
         `[batch]`, 0 where missing; and the label `clicked`, float32 `[batch]`.
     """
     config = from_json(IngestConfig, custom_config["ingest"])
-    outputs = {LABEL: tf.cast(_first(inputs[LABEL], 0), tf.float32)}
+    outputs = {LABEL: tf.cast(first_values(inputs[LABEL], 0), tf.float32)}
     for feature in model_features(config.features):
         if feature.kind == "id":
             outputs.update(_ids(feature, inputs, config.max_behaviors))
         elif feature.kind == "numeric":
             scaled = tft.scale_to_z_score(inputs[feature.name], output_dtype=tf.float32)
-            outputs[f"{feature.name}_xf"] = _first(scaled, 0.0)
+            outputs[f"{feature.name}_xf"] = first_values(scaled, 0.0)
         else:
             buckets = tft.bucketize(inputs[feature.name], feature.num_buckets)
-            outputs[f"{feature.name}_xf"] = _first(
+            outputs[f"{feature.name}_xf"] = first_values(
                 _shift(tf.cast(buckets.values, tf.int64), buckets), _MISSING
             )
     return outputs
@@ -58,26 +59,14 @@ def _ids(feature: Feature, inputs: Mapping[str, Any], max_behaviors: int) -> dic
         seen, frequency_threshold=feature.min_count, vocab_filename=feature.name, name=feature.name
     )
 
-    def look_up(values: tf.Tensor) -> tf.Tensor:
-        ids = tft.apply_vocabulary(values, vocabulary, num_oov_buckets=feature.num_oov_buckets)
-        return tf.where(values == "", tf.cast(_MISSING, tf.int64), ids + 1)
-
-    outputs = {f"{feature.name}_xf": _first(_with_values(column, look_up(column.values)), _MISSING)}
+    ids = tft.apply_vocabulary(seen, vocabulary, num_oov_buckets=feature.num_oov_buckets)
+    ids = tf.where(seen == "", tf.cast(_MISSING, tf.int64), ids + 1)
+    count = tf.size(column.values)
+    outputs = {f"{feature.name}_xf": first_values(_with_values(column, ids[:count]), _MISSING)}
     if behaviors is not None:
-        ragged = tf.RaggedTensor.from_sparse(_with_values(behaviors, look_up(behaviors.values)))
-        latest = ragged[:, -max_behaviors:]
-        outputs[f"behavior_{feature.name}_xf"] = latest.to_tensor(_MISSING, shape=[None, max_behaviors])
+        latest = last_values(_with_values(behaviors, ids[count:]), max_behaviors)
+        outputs[f"behavior_{feature.name}_xf"] = latest
     return outputs
-
-
-def _first(column: tf.SparseTensor, default: float) -> tf.Tensor:
-    """The first value of each row, or the default. `[batch]`."""
-    is_first = column.indices[:, 1] == 0
-    kept = tf.boolean_mask(column.values, is_first)
-    rows = tf.boolean_mask(column.indices[:, :1], is_first)
-    shape = tf.stack([column.dense_shape[0]])
-    filled = tf.fill(shape, tf.cast(default, column.values.dtype))
-    return tf.ensure_shape(tf.tensor_scatter_nd_update(filled, rows, kept), [None])
 
 
 def _shift(values: tf.Tensor, column: tf.SparseTensor) -> tf.SparseTensor:

@@ -1,7 +1,6 @@
 """What the CtrTrainer component does."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -68,9 +67,7 @@ class Executor(base_executor.BaseExecutor):
 
         raw_spec = transform_output.raw_feature_spec()
         transform_layer = transform_output.transform_features_layer()
-
-        def transform(raw: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-            return {**transform_layer(raw), **(index.find_in_examples(raw) if index is not None else {})}
+        transform = transform_layer if index is None else index.beside(transform_layer)
 
         def split(name: str) -> tf.data.Dataset:
             pattern = f"{artifact_utils.get_split_uri([examples], name)}/*"

@@ -53,6 +53,6 @@ def extract_knowledge(
         [content.target for content in contents],
         [content.behaviors for content in contents],
         tf.reduce_any([content.has_behavior for content in contents], axis=0),
-        tf.stack([content.similarity for content in contents], axis=-1),
+        tf.stack([content.similarity for content in contents]),
         shared=contents[0].shared,
     )

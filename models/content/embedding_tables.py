@@ -10,6 +10,9 @@ import tensorflow as tf
 from models.content.content import Content
 from models.layers.frozen_embedding import FrozenEmbedding
 
+# The least positive number that float32 holds without losing digits; nothing is divided by zero.
+_TINY = float(np.finfo(np.float32).tiny)
+
 
 @keras.saving.register_keras_serializable(package="adlens")
 class EmbeddingTables(keras.layers.Layer):
@@ -18,7 +21,8 @@ class EmbeddingTables(keras.layers.Layer):
     An impression carries rows alone: `<modality>_row` of its item and `behavior_<modality>_row` of its user's
     behaviors, 0 where there is no embedding. A caller may hand an embedding over instead, as
     `<modality>_embedding` and `behavior_<modality>_embedding`: it is brought to length 1 and taken in the
-    table's place; where it is zeros, the table's is taken.
+    table's place; where it is zeros, or so short that its squared length is zero in float32 (below about
+    1e-19), the table's is taken.
 
     Args:
         shapes: (rows, embedding_dim) of each modality, row 0 included.
@@ -74,14 +78,15 @@ class EmbeddingTables(keras.layers.Layer):
     def _look_up(
         self, modality: str, prefix: str, inputs: Mapping[str, tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        rows = inputs[f"{prefix}row"]
-        vectors, is_there = self.tables[modality](rows), tf.not_equal(rows, 0)
-        given = inputs.get(f"{prefix}embedding")
+        rows, given = inputs[f"{prefix}row"], inputs.get(f"{prefix}embedding")
         if given is None:
-            return vectors, is_there
-        is_given = tf.reduce_any(tf.not_equal(given, 0), axis=-1)
-        vectors = tf.where(is_given[..., None], tf.math.l2_normalize(given, axis=-1), vectors)
-        return vectors, tf.logical_or(is_there, is_given)
+            return self.tables[modality](rows), tf.not_equal(rows, 0)
+        # Sums, not comparisons, of numbers as many as items times dimensions: TensorFlow is slow at the latter.
+        squared_length = tf.reduce_sum(given * given, axis=-1, keepdims=True)
+        is_given = tf.greater(squared_length[..., 0], 0)
+        rows = tf.where(is_given, tf.zeros_like(rows), rows)  # row 0 is zeros
+        vectors = self.tables[modality](rows) + given * tf.math.rsqrt(tf.maximum(squared_length, _TINY))
+        return vectors, tf.logical_or(tf.not_equal(rows, 0), is_given)
 
     def get_config(self) -> dict:
         return super().get_config() | {"shapes": self.shapes}

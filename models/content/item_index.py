@@ -1,12 +1,16 @@
 """Finds an item's embeddings by its id."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
+from transforms.columns import first_values, last_values
+
 _INSERTED_AT_ONCE = 100_000
+
+Transform = Callable[[Mapping[str, tf.SparseTensor]], Mapping[str, tf.Tensor]]
 
 
 class ItemIndex(tf.Module):
@@ -41,6 +45,10 @@ class ItemIndex(tf.Module):
         places = tf.ensure_shape(self._places.lookup(item_ids), item_ids.shape)
         return {name: tf.gather(rows, places) for name, rows in self._rows.items()}
 
+    def beside(self, transform: Transform) -> Transform:
+        """A function that gives what `transform` gives of parsed examples, and their rows."""
+        return lambda raw: {**transform(raw), **self.find_in_examples(raw)}
+
     def find_in_examples(self, raw: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
         """The rows of examples' items and behaviors.
 
@@ -52,22 +60,11 @@ class ItemIndex(tf.Module):
         """
         found: dict[str, tf.Tensor] = {}
         if "item_id" in raw:
-            found |= self._find_items(raw["item_id"])
+            for name, rows in self.find(first_values(raw["item_id"], "")).items():
+                found[f"{name}_row"] = rows
         if "behavior_item_id" in raw:
-            found |= self._find_behaviors(raw["behavior_item_id"])
+            behaviors = raw["behavior_item_id"]
+            for name, rows in self.find(behaviors.values).items():
+                column = tf.SparseTensor(behaviors.indices, rows, behaviors.dense_shape)
+                found[f"behavior_{name}_row"] = last_values(column, self.max_behaviors)
         return found
-
-    def _find_items(self, column: tf.SparseTensor) -> dict[str, tf.Tensor]:
-        first = tf.sparse.slice(column, [0, 0], [column.dense_shape[0], 1])
-        ids = tf.sparse.to_dense(first, "")
-        # In a batch in which no example has an item there is not even a first column.
-        ids = tf.pad(ids, [[0, 0], [0, 1 - tf.shape(ids)[1]]])
-        ids = tf.ensure_shape(ids, [None, 1])[:, 0]
-        return {f"{name}_row": rows for name, rows in self.find(ids).items()}
-
-    def _find_behaviors(self, column: tf.SparseTensor) -> dict[str, tf.Tensor]:
-        ragged = tf.RaggedTensor.from_sparse(column)[:, -self.max_behaviors :]
-        return {
-            f"behavior_{name}_row": ragged.with_values(rows).to_tensor(0, shape=[None, self.max_behaviors])
-            for name, rows in self.find(ragged.values).items()
-        }

@@ -13,7 +13,7 @@ class Addition:
     Attributes:
         target: float `[batch, ...]` each, beside the candidate's ids in DIN.
         behaviors: float `[batch or 1, length, ...]` each, beside the behaviors' ids in DIN, as wide as `target`.
-        pairs: float `[batch, length, ...]` each, what is known of a candidate and a behavior together.
+        pairs: float `[batch, length]` each, what is known of a candidate and a behavior together.
         candidate: float `[batch, ...]` each, inputs of the MLP.
     """
 

@@ -210,9 +210,9 @@ class CtrModel(keras.Model):
         return tf.concat([*ids, *added], axis=-1), tf.not_equal(inputs["behavior_item_id_xf"], 0)
 
     def _pairs(self, additions: Sequence[Addition]) -> tf.Tensor | None:
-        """`[batch, length, pair_dim]`, what is known of a candidate and a behavior together."""
+        """`[pair_dim, batch, length]`, what is known of a candidate and a behavior together."""
         pairs = [self._cast(part) for addition in additions for part in addition.pairs]
-        return tf.concat(pairs, axis=-1) if pairs else None
+        return tf.stack(pairs) if pairs else None
 
     def _cast(self, values: tf.Tensor) -> tf.Tensor:
         return tf.cast(values, self.compute_dtype)

@@ -30,7 +30,7 @@ class KnowledgeExtractor(keras.layers.Layer):
         behaviors: float `[batch, length, dim]`, one a modality, or `[1, length, dim]` where all targets are one
             user's.
         padding_mask: bool `[batch, length]` or `[1, length]`, True where a behavior has an embedding.
-        similarities: float `[batch, length, modalities]`, 0 where they mean nothing.
+        similarities: float `[modalities, batch, length]`, 0 where they mean nothing.
         shared: whether all targets are one user's; computes what is the user's once.
     Returns:
         knowledge: float `[batch, knowledge_width]`, v_MAKE and the hidden layers' outputs.

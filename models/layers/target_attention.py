@@ -36,7 +36,8 @@ class TargetAttention(keras.layers.Layer):
         target: float `[batch, dim]`.
         behaviors: float `[batch, length, dim]`.
         padding_mask: bool `[batch, length]`, True where real.
-        pairs: float `[batch, length, pair_dim]`, None where `pair_dim` is 0.
+        pairs: float `[pair_dim, batch, length]`, None where `pair_dim` is 0. (With `pair_dim` last, numbers that
+            were computed apart would have to be interleaved, which takes longer than all that is done to them.)
     Returns:
         float `[batch, dim + pair_dim]`, zero for a user without behaviors.
     Raises:
@@ -91,7 +92,9 @@ class TargetAttention(keras.layers.Layer):
         query = tf.matmul(target, of_target) + self._cast(self.bias)  # [batch, units]
         matrices = of_behavior + target[:, :, None] * of_product  # [batch, dim, units]
         hidden = tf.matmul(behaviors, matrices) + query[:, None, :]  # [batch, length, units]
-        weights = self._weights(hidden, padding_mask, pairs)  # [batch, length]
+        if pairs is not None:
+            hidden += self._of_pairs(pairs)
+        weights = self._weights(self.activation(hidden), padding_mask)
         return self._sum(tf.matmul(weights[:, None, :], behaviors)[:, 0, :], weights, pairs)
 
     def score(
@@ -105,9 +108,10 @@ class TargetAttention(keras.layers.Layer):
 
         Args:
             targets: float `[candidates, dim]`.
-            behaviors: float `[1, length, dim]`.
+            behaviors: float `[1, length, dim]`, length > 0: TensorFlow aborts the process where a fused product
+                of matrices has no column.
             padding_mask: bool `[1, length]`, True where real.
-            pairs: float `[candidates, length, pair_dim]`, None where `pair_dim` is 0.
+            pairs: float `[pair_dim, candidates, length]`, None where `pair_dim` is 0.
         Returns:
             float `[candidates, dim + pair_dim]`.
         """
@@ -116,12 +120,14 @@ class TargetAttention(keras.layers.Layer):
         length, units = tf.shape(keys)[0], self.attention_units[0]
         offsets = tf.matmul(keys, of_behavior) + self._cast(self.bias)  # [length, units], of the user alone
         # [dim, length, units], of the user alone; laid out so that what follows is one product of matrices.
-        matrices = of_target[:, None, :] + tf.transpose(keys)[:, :, None] * of_product[:, None, :]
-        # Shapes are written out, for the user may have no behavior.
+        matrices = of_target[:, None, :] + tf.einsum("ld,du->dlu", keys, of_product)
         hidden = tf.matmul(targets, tf.reshape(matrices, [keys.shape[-1], length * units]))
         hidden = tf.nn.bias_add(hidden, tf.reshape(offsets, [length * units]))
-        hidden = tf.reshape(hidden, [tf.shape(targets)[0], length, units])
-        weights = self._weights(hidden, padding_mask, pairs)  # [candidates, length]
+        if pairs is not None:
+            hidden += tf.reshape(self._of_pairs(pairs), tf.shape(hidden))
+        # Product, bias and activation stand next to each other, so that TensorFlow computes them in one pass.
+        hidden = tf.reshape(self.activation(hidden), [tf.shape(targets)[0], length, units])
+        weights = self._weights(hidden, padding_mask)
         return self._sum(tf.matmul(weights, keys), weights, pairs)
 
     def _split_kernel(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -133,11 +139,16 @@ class TargetAttention(keras.layers.Layer):
         """In the compute dtype, to which Keras casts variables within `call` alone."""
         return tf.cast(variable.value, self.compute_dtype)
 
-    def _weights(self, hidden: tf.Tensor, padding_mask: tf.Tensor, pairs: tf.Tensor | None) -> tf.Tensor:
-        """`[batch, length]` attention weights of the MLP's first layer before its activation."""
-        if pairs is not None:
-            hidden += tf.tensordot(tf.cast(pairs, hidden.dtype), self._cast(self.pair_kernel), axes=1)
-        weights = self.weigh(self.activation(hidden))[..., 0]
+    def _of_pairs(self, pairs: tf.Tensor) -> tf.Tensor:
+        """What the pairs add to the MLP's first layer, `[batch, length, units]`."""
+        shape = tf.shape(pairs)
+        flat = tf.reshape(tf.cast(pairs, self.compute_dtype), [self.pair_dim, shape[1] * shape[2]])
+        hidden = tf.matmul(flat, self._cast(self.pair_kernel), transpose_a=True)
+        return tf.reshape(hidden, [shape[1], shape[2], self.attention_units[0]])
+
+    def _weights(self, hidden: tf.Tensor, padding_mask: tf.Tensor) -> tf.Tensor:
+        """`[batch, length]` attention weights by the output of the MLP's first layer."""
+        weights = self.weigh(hidden)[..., 0]
         return weights * tf.cast(padding_mask, weights.dtype)
 
     def _sum(self, interest: tf.Tensor, weights: tf.Tensor, pairs: tf.Tensor | None) -> tf.Tensor:
@@ -145,7 +156,7 @@ class TargetAttention(keras.layers.Layer):
         if pairs is None:
             return interest
         pairs = tf.cast(pairs, weights.dtype)
-        return tf.concat([interest, tf.matmul(weights[:, None, :], pairs)[:, 0, :]], axis=-1)
+        return tf.concat([interest, tf.transpose(tf.reduce_sum(weights * pairs, axis=-1))], axis=-1)
 
     def compute_output_shape(
         self,

@@ -21,7 +21,7 @@ class Integration(keras.layers.Layer):
         return 0
 
     def pair_width(self, dims: Sequence[int]) -> int:
-        """How wide `Addition.pairs` are."""
+        """How many `Addition.pairs` there are."""
         return 0
 
     def candidate_width(self, dims: Sequence[int]) -> int:

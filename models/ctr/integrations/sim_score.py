@@ -25,4 +25,4 @@ class SimScore(Integration):
         return len(dims)
 
     def call(self, contents: Sequence[Content]) -> Addition:
-        return Addition(pairs=[content.similarity[..., None] for content in contents])
+        return Addition(pairs=[content.similarity for content in contents])

@@ -5,8 +5,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from typing import Any, TextIO
+from collections.abc import Callable
+from typing import TextIO
 
 import numpy as np
 import tensorflow as tf
@@ -70,8 +70,7 @@ class ClickData:
         os.makedirs(places.cache, exist_ok=True)
         for left_behind in glob.glob(f"{places.cache}/{_CACHE_PREFIX}*"):  # by one that was killed
             shutil.rmtree(left_behind)
-        modalities = config.modalities if config.ctr.modalities is None else config.ctr.modalities
-        return cls(prepared, config, modalities, places.cache)
+        return cls(prepared, config, config.content_modalities, places.cache)
 
     def examples(self, split: str) -> tf.data.Dataset:
         """A split's transformed features and rows of embeddings, for a `CtrModel`."""
@@ -84,11 +83,7 @@ class ClickData:
         return self._cached(f"rows-{split}", lambda: read_rows(pattern, self._index, batch_size))
 
     def _read_examples(self, split: str) -> tf.data.Dataset:
-        transform_layer = self._transform_output.transform_features_layer()
-
-        def transform(raw: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-            return {**transform_layer(raw), **self._index.find_in_examples(raw)}
-
+        transform = self._index.beside(self._transform_output.transform_features_layer())
         spec = self._transform_output.raw_feature_spec()
         pattern = f"{self._split(split)}/*"
         return read_examples(pattern, spec, LABEL, self._config.ctr.batch_size, transform)

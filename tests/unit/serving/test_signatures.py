@@ -272,6 +272,11 @@ def test_signatures_agree_with_embeddings(
     np.testing.assert_allclose(scored, _by_examples(content, user, candidates), atol=1e-5)
 
 
+@pytest.mark.parametrize("behaviors", [[], [7]], ids=len)
+def test_no_candidates_give_no_scores_with_content(content: Exported, behaviors: list[int]) -> None:
+    assert _score_content(content, make_row(1, behaviors), [], _catalog_vector).shape == (0,)
+
+
 def test_embeddings_matter(content: Exported) -> None:
     user, candidates = make_row(1, [3, 9]), [make_item(5), make_item(10)]
     rows = [user | candidate for candidate in candidates]

@@ -58,7 +58,7 @@ def test_knowledge_is_of_all_modalities_together(users: int) -> None:
     # A behavior of which one modality is there is there; each similarity is that of its modality.
     padding_mask = image.has_behavior.numpy() | text.has_behavior.numpy()
     assert (padding_mask != image.has_behavior.numpy()).any() and not padding_mask.all()
-    similarities = np.stack([image.similarity, text.similarity], axis=2)
+    similarities = np.stack([image.similarity, text.similarity])
     expected = extractor(
         [image.target, text.target],
         [image.behaviors, text.behaviors],

@@ -24,7 +24,7 @@ def _inputs(seed: int = 0) -> Inputs:
     there = padding_mask[..., None].astype(np.float32)
     targets = [_unit_vectors(rng, BATCH, dim) for dim in DIMS]
     behaviors = [_unit_vectors(rng, BATCH, LENGTH, dim) * there for dim in DIMS]
-    similarities = rng.uniform(-1, 1, (BATCH, LENGTH, 2)).astype(np.float32) * there
+    similarities = rng.uniform(-1, 1, (2, BATCH, LENGTH)).astype(np.float32) * padding_mask
     return targets, behaviors, padding_mask, similarities
 
 
@@ -76,7 +76,7 @@ def _literal(layer: KnowledgeExtractor, inputs: Inputs) -> tuple[np.ndarray, np.
     for row in range(BATCH):
         q = _project(layer, [vectors[row] for vectors in targets])
         pairs = [
-            (_project(layer, [vectors[row, place] for vectors in behaviors]), similarities[row, place])
+            (_project(layer, [vectors[row, place] for vectors in behaviors]), similarities[:, row, place])
             for place in range(LENGTH)
             if padding_mask[row, place]
         ]
@@ -116,7 +116,7 @@ def test_shared_user_equals_the_user_repeated(policy: str, atol: float) -> None:
     layer = _layer(policy)
     targets, behaviors, _, _ = _inputs(3)
     users, padding_mask = [vectors[:1] for vectors in behaviors], np.array([[True, True, False, True]])
-    similarities = np.random.default_rng(4).uniform(-1, 1, (BATCH, LENGTH, 2)).astype(np.float32)
+    similarities = np.random.default_rng(4).uniform(-1, 1, (2, BATCH, LENGTH)).astype(np.float32)
     shared = layer(targets, users, padding_mask, similarities, shared=True)
     repeated_users = [vectors.repeat(BATCH, 0) for vectors in users]
     repeated = layer(targets, repeated_users, padding_mask.repeat(BATCH, 0), similarities)
@@ -129,7 +129,7 @@ def test_padded_behaviors_do_not_matter() -> None:
     targets, behaviors, padding_mask, similarities = _inputs()
     there = padding_mask[..., None]
     other_behaviors = [np.where(there, vectors, 7).astype(np.float32) for vectors in behaviors]
-    other_similarities = np.where(there, similarities, -3).astype(np.float32)
+    other_similarities = np.where(padding_mask, similarities, -3).astype(np.float32)
     before = layer(targets, behaviors, padding_mask, similarities)
     for ours, expected in zip(
         layer(targets, other_behaviors, padding_mask, other_similarities), before, strict=True

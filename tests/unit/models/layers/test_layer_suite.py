@@ -60,7 +60,8 @@ def _otherwise(values: np.ndarray) -> np.ndarray:
 SEQUENCE = _floats(BATCH, LENGTH, DIM)
 SIMILARITY = np.random.default_rng(3).uniform(-1, 1, (BATCH, LENGTH)).astype(np.float32)
 TARGETS = [_floats(BATCH, DIM), _floats(BATCH, DIM)[:, :2]]
-PAIRS = np.stack([SIMILARITY, -SIMILARITY], axis=-1)
+PAIRS = np.stack([SIMILARITY, -SIMILARITY])
+OTHER_PAIRS = np.where(REAL, PAIRS, np.float32(7))
 CASES = {
     "id_embedding": Case(
         lambda **kwargs: IdEmbedding(9, DIM, **kwargs), (_ids(),), (np.where(REAL, _ids(), 8),), True
@@ -80,7 +81,7 @@ CASES = {
     "target_attention_of_pairs": Case(
         lambda **kwargs: TargetAttention((8,), "tanh", pair_dim=2, **kwargs),
         (_floats(BATCH, DIM), SEQUENCE, REAL, PAIRS),
-        (_floats(BATCH, DIM), _otherwise(SEQUENCE), REAL, _otherwise(PAIRS)),
+        (_floats(BATCH, DIM), _otherwise(SEQUENCE), REAL, OTHER_PAIRS),
     ),
     "frozen_embedding": Case(
         lambda **kwargs: FrozenEmbedding(9, DIM, **kwargs),
@@ -102,7 +103,7 @@ CASES = {
     "knowledge_extractor": Case(
         lambda **kwargs: KnowledgeExtractor((8,), (6, 5), projection_dim=3, **kwargs),
         (TARGETS, [SEQUENCE, SEQUENCE[..., :2]], REAL, PAIRS),
-        (TARGETS, [_otherwise(SEQUENCE), _otherwise(SEQUENCE)[..., :2]], REAL, _otherwise(PAIRS)),
+        (TARGETS, [_otherwise(SEQUENCE), _otherwise(SEQUENCE)[..., :2]], REAL, OTHER_PAIRS),
     ),
     "embedding_head": Case(
         lambda **kwargs: EmbeddingHead(3, **kwargs), (_floats(BATCH, DIM),), output_dtype="float32"

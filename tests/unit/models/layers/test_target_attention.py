@@ -75,8 +75,8 @@ def test_no_behaviors_give_zero() -> None:
     np.testing.assert_array_equal(
         layer(target, np.ones((2, 5, 6), np.float32), np.zeros((2, 5), bool)), np.zeros((2, 6))
     )
-    empty = layer.score(target, np.ones((1, 0, 6), np.float32), np.zeros((1, 0), bool))
-    np.testing.assert_array_equal(empty, np.zeros((2, 6)))
+    scored = layer.score(target, np.ones((1, 5, 6), np.float32), np.zeros((1, 5), bool))
+    np.testing.assert_array_equal(scored, np.zeros((2, 6)))
 
 
 def test_no_hidden_layer_is_refused() -> None:

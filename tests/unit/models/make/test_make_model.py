@@ -54,7 +54,7 @@ def test_logits_are_the_extractors() -> None:
     behaviors = [vectors[name][inputs[f"behavior_{name}_row"]] for name in SHAPES]
     padding_mask = (inputs["behavior_image_row"] != 0) | (inputs["behavior_text_row"] != 0)
     similarities = [np.einsum("bd,bld->bl", q, k) for q, k in zip(targets, behaviors, strict=True)]
-    _, expected = model.extractor(targets, behaviors, padding_mask, np.stack(similarities, axis=-1))
+    _, expected = model.extractor(targets, behaviors, padding_mask, np.stack(similarities))
     logits = model(inputs)
     assert logits.shape == (BATCH,) and logits.dtype == "float32"
     np.testing.assert_allclose(logits, expected, atol=1e-5)

@@ -68,8 +68,7 @@ def test_vector_is_the_embeddings_themselves() -> None:
 
 def test_sim_score_is_a_number_for_each_behavior_and_modality() -> None:
     addition = _add(SimScore())
-    expected = np.stack([IMAGE_SIMILARITY, TEXT_SIMILARITY], axis=-1)
-    np.testing.assert_allclose(_together(addition.pairs), expected, atol=1e-7)
+    np.testing.assert_allclose(addition.pairs, [IMAGE_SIMILARITY, TEXT_SIMILARITY], atol=1e-7)
     assert not (addition.target or addition.behaviors or addition.candidate)
 
 
@@ -89,7 +88,7 @@ def test_make_adds_the_extractors_knowledge() -> None:
     addition = _add(layer)
     # A behavior is there if one of its embeddings is.
     padding_mask = np.array([[True, True, True], [True, True, False]])
-    similarities = np.stack([IMAGE_SIMILARITY, TEXT_SIMILARITY], axis=-1).astype(np.float32)
+    similarities = np.stack([IMAGE_SIMILARITY, TEXT_SIMILARITY]).astype(np.float32)
     knowledge, _ = layer.extractor(
         [IMAGE.target, TEXT.target], [IMAGE.behaviors, TEXT.behaviors], padding_mask, similarities
     )
@@ -112,7 +111,7 @@ def test_widths_are_those_of_what_is_added(integration: Integration) -> None:
         return _together(parts).shape[-1] if parts else 0
 
     assert integration.item_width(DIMS) == width(addition.target) == width(addition.behaviors)
-    assert integration.pair_width(DIMS) == width(addition.pairs)
+    assert integration.pair_width(DIMS) == len(addition.pairs)
     assert integration.candidate_width(DIMS) == width(addition.candidate)
 
 
