@@ -274,7 +274,10 @@ def test_signatures_agree_with_embeddings(
 
 @pytest.mark.parametrize("behaviors", [[], [7]], ids=len)
 def test_no_candidates_give_no_scores_with_content(content: Exported, behaviors: list[int]) -> None:
-    assert _score_content(content, make_row(1, behaviors), [], _catalog_vector).shape == (0,)
+    user, candidates = make_row(1, behaviors), _candidate_rows()
+    columns = _with_embeddings(_columns(user, candidates), _given(user, candidates, _catalog_vector))
+    columns |= {name: columns[name][:0] for name in (*ITEM_SIDE, *(f"{name}_embedding" for name in DIMS))}
+    assert _by_columns(content, columns).shape == (0,)
 
 
 def test_embeddings_matter(content: Exported) -> None:
