@@ -12,6 +12,8 @@ from pipeline.experiment.measured import Measured, gauc_gain, spreads
 from pipeline.experiment.rows import Rows
 from pipeline.experiment.spread import spread
 
+# Names the control among Table 2's methods: a random vector for each item.
+RANDOM = "random"
 SHOWN = {"image": "pictures", "text": "texts"}
 # Below, a correlation that strong is rare among encoders that have nothing to do with GAUC.
 _CHANCE = 0.05
@@ -36,7 +38,7 @@ class Correlation(NamedTuple):
 
 def make_rows(
     predictions: Mapping[tuple[str, str], Sequence[np.ndarray]],
-    accuracies: Mapping[tuple[str, str], Sequence[float]],
+    accuracies: Mapping[tuple[str, str], Sequence[float | None]],
     baseline: Sequence[np.ndarray],
     clicks: HeldOutClicks,
 ) -> Rows:
@@ -44,7 +46,7 @@ def make_rows(
 
     Args:
         predictions: of the test split, float32 `[impressions]`, by (Table 2's method, modality) and seed.
-        accuracies: the encoders' Acc@1 by the same keys and seed.
+        accuracies: the encoders' Acc@1 by the same keys and seed; None of the control, which is no encoder.
         baseline: predictions of IDs alone by seed.
         clicks: the test split.
     Returns:

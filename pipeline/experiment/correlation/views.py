@@ -7,7 +7,7 @@ from rich.text import Text
 from components.report import parts
 from components.report.markup import Markup, tag
 from pipeline.experiment.canvas import KINDS
-from pipeline.experiment.correlation.rows import SHOWN, findings
+from pipeline.experiment.correlation.rows import RANDOM, SHOWN, findings
 from pipeline.experiment.figures import seeds_of, with_interval, with_spread
 from pipeline.experiment.findings_view import findings_card, findings_table
 from pipeline.experiment.rows import Rows
@@ -15,7 +15,9 @@ from pipeline.experiment.scatter_plot import Point, scatter_plot
 from pipeline.experiment.table2.methods import METHODS
 from pipeline.experiment.terminal_table import terminal_table
 
-_LABELS = {method.name: method.label for method in METHODS}
+_LABELS = {method.name: method.label for method in METHODS} | {
+    RANDOM: "control: a random vector for each item"
+}
 # Beside a dot there is less room than in a table.
 _SHORT = {
     "backbone": "backbone",
@@ -25,6 +27,10 @@ _SHORT = {
     "scl_without_triplet_and_bank": "without both",
 }
 _PAPER = "The higher an encoder's Acc@1, the higher the GAUC of the model that its embeddings go into."
+_CONTROL = (
+    "The control says how much of the gain needs no encoder: its embeddings tell only which items are the same, so its "
+    "model learns what it means to see an item again."
+)
 _RULE = (
     "Correlations are over the means of the seeds. Yes and no: so strong a linear correlation comes by chance "
     "less than once in twenty (p < 0.05); unclear: more often."
@@ -55,12 +61,14 @@ def section(rows: Rows) -> Markup:
         f"{seeds_of(rows[0]['gauc'])}.",
         tag("div", plots, class_="grid"),
         findings_card("What shows of the paper's figure", _PAPER, findings(rows), _RULE),
-        parts.card(parts.table(head, body, texts=2)),
+        parts.card(parts.table(head, body, texts=2), tag("p", _CONTROL, class_="note")),
     )
 
 
 def _plot(modality: str, rows: Rows, kind: str) -> Markup:
-    points = [Point(_SHORT[row["method"]], row["acc@1"], row["gauc"]) for row in rows]
+    points = [
+        Point(_SHORT[row["method"]], row["acc@1"], row["gauc"]) for row in rows if row["method"] != RANDOM
+    ]
     reading = "A dot an encoder, at the means of its seeds; bars are one deviation to every side."
     return scatter_plot(f"{SHOWN[modality].capitalize()}", reading, "Acc@1", "GAUC", points, kind)
 

@@ -3,9 +3,12 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from rich import box
 
+from models.content.item_embeddings import ItemEmbeddings
+from pipeline.experiment.correlation.part import random_vectors
 from pipeline.experiment.correlation.rows import correlate, findings, make_rows
 from pipeline.experiment.correlation.views import section, tables
 from pipeline.experiment.held_out_clicks import HeldOutClicks
@@ -94,3 +97,23 @@ def test_the_page_and_the_terminal() -> None:
         assert said in page
     figures, orders = tables(rows, box.ASCII2)
     assert (figures.row_count, orders.row_count) == (8, 1)
+
+
+def test_the_control_is_no_encoder() -> None:
+    encoders = made([0.1, 0.2, 0.3, 0.4], [0.61, 0.63, 0.62, 0.64])
+    rows = [*encoders, row("random", "image", None, 0.7)]
+    assert correlate(rows) == correlate(encoders)
+    page = str(section(rows))
+    assert "control: a random vector" in page and page.count("<circle") == len(encoders)
+
+
+def test_control_vectors_are_of_length_one_and_unlike_each_other() -> None:
+    vectors = np.zeros((500, 64), np.float32)
+    own = ItemEmbeddings(pa.array(["a"]), {"image": np.array([1], np.int32)}, {"image": vectors})
+    table = random_vectors(own, "image", 3).tables["image"]
+    assert not table[0].any()
+    cosines = table[1:] @ table[1:].T
+    np.testing.assert_allclose(np.diag(cosines), 1, atol=1e-5)
+    # Of random directions in 64 dimensions the cosine's deviation is 1 / 8.
+    assert np.std(cosines[np.triu_indices(499, 1)]) == pytest.approx(1 / 8, rel=0.02)
+    assert random_vectors(own, "image", 3).name != random_vectors(own, "image", 4).name
