@@ -23,14 +23,18 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.reporting import Bar, progress, report
+
+if TYPE_CHECKING:
+    import keras
 
 # torch's threads would spin while they wait, and beside a busy neighbor they lose nearly all their speed to
 # that; on a quiet machine it makes no difference.
@@ -94,8 +98,10 @@ def main() -> None:
     report("train_ctr", figures, bars)
 
 
-def _examples(rows: int, steps: int) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
-    """Batches of transformed features with their labels."""
+def _examples(
+    rows: int, steps: int, modalities: Sequence[str] = ()
+) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
+    """Batches of transformed features, and rows of embeddings, with their labels."""
     rng = np.random.default_rng(0)
     tables = OTHER_TABLES | {"item_id": rows}
     batches = []
@@ -103,7 +109,7 @@ def _examples(rows: int, steps: int) -> list[tuple[dict[str, np.ndarray], np.nda
         features = {f"{name}_xf": rng.integers(1, size, BATCH_SIZE) for name, size in tables.items()}
         for name in ITEM_COLUMNS:
             features[f"behavior_{name}_xf"] = rng.integers(1, tables[name], (BATCH_SIZE, LENGTH))
-        for name in MODALITIES:  # an item has the same row in every table
+        for name in modalities:  # an item has the same row in every table
             features[f"{name}_row"] = features["item_id_xf"].astype(np.int32)
             features[f"behavior_{name}_row"] = features["behavior_item_id_xf"].astype(np.int32)
         batches.append((features, rng.integers(0, 2, BATCH_SIZE).astype(np.float32)))
@@ -117,12 +123,17 @@ def _embeddings(rows: int) -> dict[str, np.ndarray]:
     return {name: each / np.linalg.norm(each, axis=1, keepdims=True) for name, each in vectors.items()}
 
 
-def _keras_fit(model: "keras.Model", rows: int, steps: int) -> Trainer:  # noqa: F821
+def _keras_fit(
+    model: "keras.Model",
+    rows: int,
+    steps: int,
+    modalities: Sequence[str] = (),
+) -> Trainer:
     import tensorflow as tf
 
     from models.input_pipeline import without_autotune
 
-    batches = _examples(rows, steps)
+    batches = _examples(rows, steps, modalities)
     features = {name: np.stack([batch[name] for batch, _ in batches]) for name in batches[0][0]}
     labels = np.stack([labels for _, labels in batches])
     dataset = without_autotune(tf.data.Dataset.from_tensor_slices((features, labels)).prefetch(2))
@@ -147,7 +158,7 @@ def _adlens(rows: int, steps: int, integration: str) -> Trainer:
     if config.uses_content:
         model.embeddings.assign(_embeddings(rows))
     compile_for_training(model, config)
-    return _keras_fit(model, rows, steps)
+    return _keras_fit(model, rows, steps, tuple(shapes))
 
 
 def _keras(rows: int, steps: int) -> Trainer:
