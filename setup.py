@@ -47,6 +47,7 @@ EXTRAS_REQUIRE = {
         "pre-commit>=4",
         "pytest>=8",
         "pytest-timeout>=2",
+        "pytest-xdist>=3.5",
         "ruff>=0.8",
         "types-PyYAML",
     ],
