@@ -99,9 +99,10 @@ def test_each_model_is_trained_once_for_all_parts(experiment: Experiment, first:
     epochs = [f"id, seed {seed}" for seed in (0, 1)]
     encoders = [f"{name}-text-seed{seed}" for seed in (0, 1) for name in ENCODERS]
     correlation = [f"simtier with {name} text, seed {seed}" for seed in (0, 1) for name in ENCODERS]
+    correlation += [f"simtier with random text, seed {seed}" for seed in (0, 1)]
     make_epochs = [f"simtier_make, MAKE {epochs} epochs, seed {seed}" for seed in (0, 1) for epochs in (0, 1)]
     assert first[1] == [*table3, *epochs, *encoders, *correlation, *make_epochs]
-    assert len(experiment.results("clicks")) == 14 + 2 + 4 + 4
+    assert len(experiment.results("clicks")) == 14 + 2 + 6 + 4
     assert len(experiment.results("table2")) == 4
 
 
@@ -143,7 +144,10 @@ def test_epochs(first: Ran) -> None:
 
 def test_correlation(first: Ran) -> None:
     rows = first[0]["correlation"]
-    assert [(row["method"], row["modality"]) for row in rows] == [(name, "text") for name in ENCODERS]
+    assert [(row["method"], row["modality"]) for row in rows] == [
+        (name, "text") for name in (*ENCODERS, "random")
+    ]
+    assert [row["acc@1"]["mean"] is None for row in rows] == [False, False, True]
     for row in rows:
         assert set(row["acc@1"]) == SPREAD and len(row["gauc"]["values"]) == 2
         assert set(row["gain"]["gauc"]) == GAIN | {"users"}
