@@ -49,3 +49,9 @@ class Inspection(Artifact):
     """A few test impressions with what their predictions rest on, and small pictures (`inspection.json`)."""
 
     TYPE_NAME = "AdlensInspection"
+
+
+class RecallVectors(Artifact):
+    """A recall model's vectors of all items, and of the users of held-out clicks (Parquet)."""
+
+    TYPE_NAME = "AdlensRecallVectors"

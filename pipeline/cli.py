@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.config import RunConfig
 
 PRESET_NAMES = ("tiny", "demo", "movielens", "full")
-EXPERIMENTS = ("table2", "table3", "epochs", "correlation", "groups", "make_epochs")
+EXPERIMENTS = ("table2", "table3", "epochs", "correlation", "groups", "make_epochs", "recall")
 SIMULATIONS = ("tiny", "demo", "bench")
 
 

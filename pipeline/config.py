@@ -12,9 +12,12 @@ from components.catalog_embedder.config import EmbedderConfig
 from components.encoder_evaluator.config import EncoderEvaluatorConfig
 from components.evaluator.config import EvaluatorConfig
 from components.inspector.config import InspectorConfig
+from components.recall_evaluator.config import RecallEvaluatorConfig
 from models.ctr.config import CtrConfig
 from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
 from models.make.config import MakeConfig
+from models.recall.config import RecallConfig
+from serving.retrieval.config import IndexConfig
 from transforms.configuration import from_values
 from transforms.ingest_config import IngestConfig
 from transforms.input_error import InputError
@@ -46,9 +49,14 @@ MODALITIES = ("image", "text")
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything a run can be told; `modalities` names the encoders that it trains, by none, one or both."""
+    """Everything a run can be told.
+
+    `modalities` names the encoders that it trains, by none, one or both; `train_recall` says whether it trains a
+    model of recall beside that of clicks.
+    """
 
     modalities: tuple[str, ...] = MODALITIES
+    train_recall: bool = True
     ingest: IngestConfig = field(default_factory=IngestConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     image_encoder: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
@@ -59,6 +67,9 @@ class RunConfig:
     ctr: CtrConfig = field(default_factory=CtrConfig)
     evaluator: EvaluatorConfig = field(default_factory=EvaluatorConfig)
     inspector: InspectorConfig = field(default_factory=InspectorConfig)
+    recall: RecallConfig = field(default_factory=RecallConfig)
+    recall_evaluator: RecallEvaluatorConfig = field(default_factory=RecallEvaluatorConfig)
+    index: IndexConfig = field(default_factory=IndexConfig)
 
     def __post_init__(self) -> None:
         for modality in self.modalities:
@@ -79,16 +90,32 @@ class RunConfig:
         """Whose embeddings enter the configured click-through-rate model."""
         return self.content_modalities if self.ctr.uses_content else ()
 
+    @property
+    def recall_modalities(self) -> tuple[str, ...]:
+        """Whose embeddings enter the configured recall model."""
+        named = self.modalities if self.recall.modalities is None else self.recall.modalities
+        return named if self.recall.uses_content else ()
+
     def _check_content(self) -> None:
-        if self.ctr.uses_content and not self.content_modalities:
+        ctr, recall = self.ctr, self.recall
+        if ctr.uses_content and not self.content_modalities:
             raise InputError(
-                f"ctr.integration {self.ctr.integration} needs embeddings, but no modality is named; "
+                f"ctr.integration {ctr.integration} needs embeddings, but no modality is named; "
                 "name one, or set ctr.integration to id"
             )
-        for modality in self.content_modalities:
+        if self.train_recall and recall.uses_content and not self.recall_modalities:
+            raise InputError(
+                f"recall.fusion {recall.fusion} needs embeddings, but no modality is named; "
+                "name one, set recall.fusion to id, or train_recall to false"
+            )
+        self._check_named("ctr", self.content_modalities)
+        self._check_named("recall", self.recall_modalities)
+
+    def _check_named(self, stage: str, modalities: Iterable[str]) -> None:
+        for modality in modalities:
             if modality not in self.modalities:
                 raise InputError(
-                    f"ctr.modalities names {modality!r}, which modalities ({', '.join(self.modalities)}) lacks"
+                    f"{stage}.modalities names {modality!r}, which modalities ({', '.join(self.modalities)}) lacks"
                 )
 
 

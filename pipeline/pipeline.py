@@ -24,6 +24,7 @@ from pipeline.beam_args import LOCAL_BEAM_ARGS
 from pipeline.click_stages import click_stages
 from pipeline.config import RunConfig
 from pipeline.encoder_stages import EncoderStages, catalog_embedder, encoder_stages
+from pipeline.recall_stages import RecallStages, recall_stages
 from pipeline.root import Root
 from transforms.configuration import to_json
 
@@ -83,6 +84,11 @@ def create_pipeline(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=places.serving("ctr"))
         ),
     )
+    recall = None
+    if config.train_recall:
+        recall = recall_stages(
+            ingest, prepared.transform.outputs["transform_graph"], embeddings, config, places
+        )
     report = Report(
         rejects=ingest.outputs["rejects"],
         item_stats=ingest.outputs["item_stats"],
@@ -96,6 +102,7 @@ def create_pipeline(
         inspection=inspector.outputs["inspection"],
         baseline_run=clicks.baseline.outputs["model_run"] if clicks.baseline is not None else None,
         make_run=clicks.make.outputs["model_run"] if clicks.make is not None else None,
+        **_of_recall(recall),
         **{
             name: channel
             for modality, encoder in encoders.items()
@@ -113,6 +120,7 @@ def create_pipeline(
         evaluator,
         inspector,
         pusher,
+        *(recall.nodes if recall is not None else []),
         report,
     ]
     return _pipeline(components, places, beam_args)
@@ -195,6 +203,18 @@ def _prepare(logs: str, config: RunConfig, fingerprint: str, places: Root) -> _P
         disable_statistics=True,
     )
     return _Prepared(ingest, statistics, schema, validator, encoders, embedder, transform)
+
+
+def _of_recall(recall: RecallStages | None) -> dict[str, types.BaseChannel]:
+    """What the report reads of recall."""
+    if recall is None:
+        return {}
+    return {
+        "recall_run": recall.trainer.outputs["model_run"],
+        "recall_evaluation": recall.evaluator.outputs["evaluation"],
+        "index_evaluation": recall.index_builder.outputs["evaluation"],
+        "pushed_recall": recall.pusher.outputs["pushed_model"],
+    }
 
 
 def _pipeline(components: list[BaseNode], places: Root, beam_args: Sequence[str]) -> Pipeline:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from models.content.item_index import ItemIndex
 from models.ctr.model import BEHAVIOR_FEATURES, CtrModel
+from serving.raw_columns import empty, one_a_row, rows_from
 from transforms.feature import Feature
 
 FeatureSpec = Mapping[str, tf.io.VarLenFeature | tf.io.FixedLenFeature]
@@ -149,15 +150,12 @@ class _CtrModule(tf.Module):
         count = tf.size(columns["item_id"], out_type=tf.int64)
         length = tf.size(behaviors["behavior_item_id"], out_type=tf.int64)
         rows = 1 + count
-        raw = {name: _empty(spec.dtype, rows) for name, spec in self._specs.items()}
-        of_user, of_candidates = (
-            tf.zeros([1, 2], tf.int64),
-            tf.pad(1 + tf.range(count)[:, None], [[0, 0], [0, 1]]),
-        )
+        raw = {name: empty(spec.dtype, rows) for name, spec in self._specs.items()}
+        of_user, of_candidates = tf.zeros([1, 2], tf.int64), rows_from(1, count)
         for name in self._sides["user"]:
-            raw[name] = _to_sparse(columns[name], of_user, rows)
+            raw[name] = one_a_row(columns[name], of_user, rows)
         for name in self._sides["item"]:
-            raw[name] = _to_sparse(columns[name], of_candidates, rows)
+            raw[name] = one_a_row(columns[name], of_candidates, rows)
         of_behaviors = tf.pad(tf.range(length)[:, None], [[0, 0], [1, 0]])
         for name in (f"behavior_{name}" for name in BEHAVIOR_FEATURES):
             raw[name] = tf.SparseTensor(of_behaviors, behaviors[name], tf.stack([rows, length]))
@@ -168,15 +166,3 @@ class _CtrModule(tf.Module):
             for name, values in features.items()
         }
         return user, {name: values[1:] for name, values in features.items()}
-
-
-def _to_sparse(column: tf.Tensor, indices: tf.Tensor, rows: tf.Tensor) -> tf.SparseTensor:
-    """A value a row, at `indices`; the transform takes an empty string as missing, of a NaN it knows nothing."""
-    if column.dtype.is_floating:
-        is_number = tf.logical_not(tf.math.is_nan(column))
-        indices, column = tf.boolean_mask(indices, is_number), tf.boolean_mask(column, is_number)
-    return tf.SparseTensor(indices, column, tf.stack([rows, 1]))
-
-
-def _empty(dtype: tf.DType, rows: tf.Tensor) -> tf.SparseTensor:
-    return tf.SparseTensor(tf.zeros([0, 2], tf.int64), tf.zeros([0], dtype), tf.stack([rows, 0]))

@@ -40,6 +40,14 @@ class ReportSpec(component_spec.ComponentSpec):
         "inspection": component_spec.ChannelParameter(type=artifacts.Inspection, optional=True),
         "baseline_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
         "make_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
+        "recall_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
+        "recall_evaluation": component_spec.ChannelParameter(
+            type=standard_artifacts.ModelEvaluation, optional=True
+        ),
+        "index_evaluation": component_spec.ChannelParameter(
+            type=standard_artifacts.ModelEvaluation, optional=True
+        ),
+        "pushed_recall": component_spec.ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
     }
     OUTPUTS: ClassVar = {"report": component_spec.ChannelParameter(type=artifacts.Report)}
 
@@ -74,6 +82,10 @@ class Report(base_component.BaseComponent):
         inspection: types.BaseChannel | None = None,
         baseline_run: types.BaseChannel | None = None,
         make_run: types.BaseChannel | None = None,
+        recall_run: types.BaseChannel | None = None,
+        recall_evaluation: types.BaseChannel | None = None,
+        index_evaluation: types.BaseChannel | None = None,
+        pushed_recall: types.BaseChannel | None = None,
     ):
         """Wires the component.
 
@@ -94,6 +106,10 @@ class Report(base_component.BaseComponent):
             inspection: `artifacts.Inspection` of the Inspector.
             baseline_run: `ModelRun` of the ID model that the CTR model is compared with.
             make_run: `ModelRun` of the MakeTrainer.
+            recall_run: `ModelRun` of the RecallTrainer. A run without recall leaves this and the next three out.
+            recall_evaluation: `ModelEvaluation` of the RecallEvaluator.
+            index_evaluation: `ModelEvaluation` of the IndexBuilder.
+            pushed_recall: `PushedModel` of recall's Pusher, also where it pushed nothing.
         """
         super().__init__(
             ReportSpec(
@@ -114,6 +130,10 @@ class Report(base_component.BaseComponent):
                 inspection=inspection,
                 baseline_run=baseline_run,
                 make_run=make_run,
+                recall_run=recall_run,
+                recall_evaluation=recall_evaluation,
+                index_evaluation=index_evaluation,
+                pushed_recall=pushed_recall,
                 root=root,
                 report=types.Channel(type=artifacts.Report),
             )

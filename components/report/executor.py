@@ -22,8 +22,11 @@ OPTIONAL_FOLDERS = (
     "inspection",
     "baseline_run",
     "make_run",
+    "recall_run",
+    "recall_evaluation",
+    "index_evaluation",
 )
-PUSHED = ("pushed_model", "pushed_image_encoder", "pushed_text_encoder")
+PUSHED = ("pushed_model", "pushed_image_encoder", "pushed_text_encoder", "pushed_recall")
 
 
 class Executor(base_executor.BaseExecutor):

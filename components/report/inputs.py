@@ -27,6 +27,10 @@ class ReportInputs:
         inspection: `inspection.json` of the Inspector; None in a run that inspected nothing.
         baseline_run: `history.json` of the ID model's training; None in a run without one beside the model.
         make_run: `history.json` of MAKE's training; None in a run that did not train it on its own.
+        recall_run: `history.json` of the recall model's training; None in a run without recall.
+        recall_evaluation: `metrics.json` of the RecallEvaluator; None likewise.
+        index_evaluation: `metrics.json` of the IndexBuilder; None likewise.
+        pushed_recall: where the Pusher put the recall model with its index, or None.
     """
 
     rejects: str
@@ -46,6 +50,10 @@ class ReportInputs:
     inspection: str | None = None
     baseline_run: str | None = None
     make_run: str | None = None
+    recall_run: str | None = None
+    recall_evaluation: str | None = None
+    index_evaluation: str | None = None
+    pushed_recall: str | None = None
 
     def to_json(self) -> str:
         """The text that `from_json` reads."""

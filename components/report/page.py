@@ -11,6 +11,7 @@ from components.report.example_section import render_examples
 from components.report.inspection_section import render_inspection
 from components.report.markup import Markup, join, tag
 from components.report.metrics_section import render_metrics, tiles
+from components.report.recall_section import render_recall
 from components.report.run_record import RunRecord
 from components.report.style import STYLE
 from components.report.training_section import render_training
@@ -42,6 +43,7 @@ def render_page(record: RunRecord, summary: dict[str, Any], written_at: datetime
         _header(record, summary, written_at),
         render_metrics(record, summary["ctr"]),
         render_inspection(record.inspection),
+        render_recall(record.recall, summary["recall"], summary["pushed"].get("recall")),
         render_encoders(record, summary),
         render_examples(record),
         render_training(record),

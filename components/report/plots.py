@@ -200,6 +200,62 @@ def _progress(
     return _figure(title, reading, body, _table((at, *lines), listed))
 
 
+def gate_plot(gate: Sequence[dict[str, Any]]) -> Markup:
+    """The weights of the recall model's experts by how often an item was clicked.
+
+    Args:
+        gate: clicks, the least of the bucket, items, id, content and content_share of each bucket.
+    """
+    bars, rows = [], []
+    for row in gate:
+        name = formats.compact(row["clicks"])
+        bars.append(Bar(name, row["content"], formats.compact(row["items"]), "", row["id"]))
+        figures = (formats.metric(row[figure]) for figure in ("content", "id", "content_share"))
+        rows.append((name, *figures, formats.count(row["items"])))
+    reading = (
+        "Weight of the content expert, pale: of the ID expert, by an item's clicks in the training days (the least "
+        "of each bucket; below it, items)."
+    )
+    head = ("clicks from", "content", "IDs", "content's part", "items")
+    return _figure("Gate weights", reading, _bars(bars, 0.0), _table(head, rows))
+
+
+def recall_plot(stages: dict[str, Any], ways: dict[str, str]) -> Markup:
+    """Click-recall by the number of recalled items, through the stages and of the most clicked items.
+
+    Args:
+        stages: by way of recall, as the RecallEvaluator gives it.
+        ways: how each is called.
+    """
+    title = "Click-recall by K"
+    shown = {"staged": "curve", "popular": "second"}
+    lines = {
+        way: [(int(k), value) for k, value in stages[way]["all"]["click_recall"].items() if _finite(value)]
+        for way in shown
+    }
+    ks = [k for line in lines.values() for k, _ in line]
+    if not ks:
+        return _empty(title, "No click in the test days.")
+    x = Scale(min(ks), max(max(ks), min(ks) + 1), LEFT, RIGHT, log=True)
+    y = Scale(0, nice_bounds(0, max(value for line in lines.values() for _, value in line))[1], BOTTOM, TOP)
+    drawn, rows = [], []
+    for way, line in lines.items():
+        points = [(x(k), y(value)) for k, value in line]
+        drawn.append(_line(points, shown[way]))
+        drawn += [tag("circle", cx=place, cy=height, r=3, class_=shown[way]) for place, height in points]
+        if points:
+            # The bold line's name stands above its middle, the other's below.
+            place, height = points[len(points) // 2]
+            aside, anchor = (-10, "end") if shown[way] == "curve" else (18, "start")
+            drawn.append(
+                tag("text", ways[way], x=place, y=height + aside, class_="label", text_anchor=anchor)
+            )
+        rows += [(ways[way], formats.count(k), formats.metric(value)) for k, value in line]
+    reading = "Share of the test days' clicks whose item is among the first K."
+    body = join([_axes(x, y, "recalled items", "click-recall"), drawn])
+    return _figure(title, reading, body, _table(("way", "K", "click-recall"), rows))
+
+
 def popularity_plot(impressions: npt.NDArray[np.int64]) -> Markup:
     """Impressions of items by their rank, both axes logarithmic: the long tail.
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from components.report import files
 from components.report.encoder_record import EncoderRecord
 from components.report.inputs import ReportInputs
+from components.report.recall_record import RecallRecord
 from transforms.input_error import InputError
 
 # Enough to see what is wrong, and a bound on what a page of a very bad log weighs.
@@ -36,6 +37,7 @@ class RunRecord:
         inspection: `inspection.json` of the Inspector, or None in a run that inspected nothing.
         baseline_history: `history.json` of the ID model beside it, or None.
         make_history: `history.json` of MAKE's own training, or None.
+        recall: what it knows of recall, or None in a run without it.
     """
 
     counts: dict[str, Any]
@@ -51,6 +53,7 @@ class RunRecord:
     inspection: dict[str, Any] | None
     baseline_history: dict[str, Any] | None
     make_history: dict[str, Any] | None
+    recall: RecallRecord | None
 
     @classmethod
     def load(cls, inputs: ReportInputs) -> Self:
@@ -77,6 +80,7 @@ class RunRecord:
             inspection=_read_optional(inputs.inspection, "inspection.json"),
             baseline_history=_read_optional(inputs.baseline_run, "history.json"),
             make_history=_read_optional(inputs.make_run, "history.json"),
+            recall=read_recall(inputs),
         )
 
 
@@ -91,6 +95,15 @@ def read_encoders(inputs: ReportInputs) -> dict[str, EncoderRecord]:
         for modality, (evaluation, run, pushed) in places.items()
         if evaluation is not None and run is not None
     }
+
+
+def read_recall(inputs: ReportInputs) -> RecallRecord | None:
+    """What there is of recall."""
+    run, evaluation = inputs.recall_run, inputs.recall_evaluation
+    index_evaluation = inputs.index_evaluation
+    if run is None or evaluation is None or index_evaluation is None:
+        return None
+    return RecallRecord.load(run, evaluation, index_evaluation, inputs.pushed_recall)
 
 
 def read_reject_examples(folder: str, rejects: dict[str, dict[str, int]]) -> list[dict[str, Any]]:

@@ -35,6 +35,7 @@ code { font: 0.9em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mo
 .verdict.good { background: var(--good-soft); } .verdict.good strong { color: var(--good); }
 .verdict.bad { background: var(--bad-soft); } .verdict.bad strong { color: var(--bad); }
 .tiles { display: grid; grid-template-columns: repeat(5, 1fr); gap: 12px; margin: 0; }
+section .tiles { margin-bottom: 12px; }
 .tile, .card, figure {
   background: var(--card); border: 1px solid var(--rule); border-radius: 12px; padding: 16px 18px; min-width: 0;
 }

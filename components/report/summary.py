@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+from components.report.recall_summary import summarize_recall
 from components.report.run_record import RunRecord
 
 # What the Evaluator's baseline is: the model of IDs alone, trained in the same run.
@@ -46,6 +47,7 @@ def build_summary(record: RunRecord, stages: Sequence[Stage], root: Path) -> dic
         "encoder": {modality: _encoder(encoder.metrics) for modality, encoder in record.encoders.items()},
         "embeddings": record.embeddings,
         "ctr": _ctr(record),
+        "recall": None if record.recall is None else summarize_recall(record.recall),
         "pushed": _pushed(record, root),
         "stages": [dict(stage) for stage in stages],
     }
@@ -89,6 +91,8 @@ def _encoder(metrics: dict[str, Any]) -> dict[str, Any]:
 def _pushed(record: RunRecord, root: Path) -> dict[str, str]:
     models = {"ctr": record.pushed_model}
     models |= {f"{modality}_encoder": encoder.pushed for modality, encoder in record.encoders.items()}
+    if record.recall is not None:
+        models["recall"] = record.recall.pushed
     return {name: _place(path, root) for name, path in models.items() if path is not None}
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.report import formats
+from components.report.recall_section import WAYS as RECALL_WAYS
 
 
 def print_summary(summary: dict[str, Any], report_path: Path, console: Console | None = None) -> None:
@@ -29,6 +30,8 @@ def print_summary(summary: dict[str, Any], report_path: Path, console: Console |
         console.print(_comparison_table(summary["ctr"], style))
     if summary["encoder"]:
         console.print(_encoder_table(summary["encoder"], style))
+    if summary["recall"]:
+        console.print(_recall_table(summary["recall"], style))
     console.print(_logs_table(summary["logs"], style))
     for line in _closing_lines(summary, report_path):
         console.print(line, soft_wrap=True)
@@ -103,6 +106,19 @@ def _accuracy_row(name: str, row: dict[str, Any]) -> list[str]:
     return [name, formats.count(row["pairs"]), formats.metric(row["acc@1"]), formats.metric(row["acc@5"])]
 
 
+def _recall_table(recall: dict[str, Any], style: box.Box) -> Table:
+    title = f"Recall, fusion {recall['fusion']}, {formats.count(recall['clicks'])} test clicks"
+    table = Table(title=Text(title), title_justify="left", box=style)
+    table.add_column("click-recall")
+    for name in ("all clicks", "long tail", "new items"):
+        table.add_column(f"{name} @{recall['k']}", justify="right", no_wrap=True)
+    for way, label in RECALL_WAYS.items():
+        groups = [recall["stages"][way][group] for group in ("all", "long_tail", "new")]
+        figures = [formats.metric(group["click_recall"][str(recall["k"])]) for group in groups]
+        table.add_row(label, *figures, style="bold" if way == "staged" else None)
+    return table
+
+
 def _logs_table(logs: dict[str, Any], style: box.Box) -> Table:
     table = Table(title="Logs", title_justify="left", box=style)
     table.add_column("log")
@@ -122,6 +138,8 @@ def _logs_table(logs: dict[str, Any], style: box.Box) -> Table:
 def _closing_lines(summary: dict[str, Any], report_path: Path) -> list[Text]:
     blessed = {"ctr": summary["ctr"]["blessed"]}
     blessed |= {f"{modality}_encoder": row["blessed"] for modality, row in summary["encoder"].items()}
+    if summary["recall"]:
+        blessed["recall"] = summary["recall"]["blessed"]
     pushed = [_pushed_line(name, summary["pushed"].get(name), ok) for name, ok in blessed.items()]
     return [
         *_embeddings_lines(summary["embeddings"]),

@@ -62,7 +62,7 @@ def _rows_and_vectors(column: pa.ChunkedArray, modality: str) -> tuple[np.ndarra
     sizes = pc.unique(pc.list_value_length(lists)).to_pylist()
     if not sizes:
         raise InputError(
-            f"no item has an embedding of its {modality}; leave {modality} out of ctr.modalities"
+            f"no item has an embedding of its {modality}; leave {modality} out of ctr.modalities and recall.modalities"
         )
     if len(sizes) > 1:
         raise InputError(f"the {modality} embeddings must be of one size, got {sorted(sizes)}")

@@ -24,12 +24,14 @@ class Ingested:
     Attributes:
         query_pairs: where the pairs lie.
         catalog: where the catalog lies.
+        item_stats: where the items' statistics of the training days lie.
         rejects: where the counts lie.
         fingerprint: of the logs, of how they were read, and of the version of Adlens.
     """
 
     query_pairs: str
     catalog: str
+    item_stats: str
     rejects: str
     fingerprint: str
 
@@ -50,6 +52,7 @@ class Ingested:
         return cls(
             made.uri("LogIngest", "query_pairs"),
             made.uri("LogIngest", "catalog"),
+            made.uri("LogIngest", "item_stats"),
             made.uri("LogIngest", "rejects"),
             hashlib.sha256(state.encode()).hexdigest(),
         )

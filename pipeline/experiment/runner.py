@@ -25,6 +25,7 @@ from pipeline.experiment.ingested import Ingested
 from pipeline.experiment.make_epochs.part import MAKE_EPOCHS
 from pipeline.experiment.page import render_page
 from pipeline.experiment.part import Part
+from pipeline.experiment.recall.part import RECALL
 from pipeline.experiment.row_store import RowStore
 from pipeline.experiment.rows import Rows
 from pipeline.experiment.store import ResultStore
@@ -35,7 +36,7 @@ from transforms.configuration import to_json
 
 _FILE_WIDTH = 120
 
-PARTS = {part.name: part for part in (TABLE2, TABLE3, EPOCHS_PART, CORRELATION, GROUPS, MAKE_EPOCHS)}
+PARTS = {part.name: part for part in (TABLE2, TABLE3, EPOCHS_PART, CORRELATION, GROUPS, MAKE_EPOCHS, RECALL)}
 
 
 def run_experiment(

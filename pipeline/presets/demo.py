@@ -1,5 +1,6 @@
 """The run of `make demo`."""
 
+from components.recall_evaluator.config import RecallEvaluatorConfig
 from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
 from pipeline.config import RunConfig
 
@@ -14,4 +15,6 @@ def demo() -> RunConfig:
     return RunConfig(
         image_encoder=ImageEncoderConfig(backbone="efficientnet-lite0-imagenet", image_size=64, epochs=2),
         text_encoder=TextEncoderConfig(epochs=4),
+        # Of 3,000 items, so that the second stage has something to do and the first something to leave out.
+        recall_evaluator=RecallEvaluatorConfig(num_retrieved=500),
     )

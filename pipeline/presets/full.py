@@ -5,6 +5,7 @@ from typing import Any
 from models.ctr.config import CtrConfig
 from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
 from models.make.config import MakeConfig
+from models.recall.config import RecallConfig
 from pipeline.config import RunConfig
 from transforms.ingest_config import IngestConfig
 
@@ -31,5 +32,8 @@ def full() -> RunConfig:
         make=MakeConfig(attention_units=(32,), mlp_units=(256, 128, 64), projection_dim=64, batch_size=4_096),
         ctr=CtrConfig(
             embedding_dim=32, attention_units=(64, 32), mlp_units=(512, 256, 128), batch_size=4_096
+        ),
+        recall=RecallConfig(
+            user_units=(512, 256), item_units=(512, 256), batch_size=4_096, queue_size=32_768, epochs=1
         ),
     )

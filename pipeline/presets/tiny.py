@@ -1,9 +1,11 @@
 """The smallest run."""
 
 from components.encoder_evaluator.config import EncoderEvaluatorConfig
+from components.recall_evaluator.config import RecallEvaluatorConfig
 from models.ctr.config import CtrConfig
 from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
 from models.make.config import MakeConfig
+from models.recall.config import RecallConfig
 from pipeline.config import EvaluatorConfig, RunConfig
 
 
@@ -41,4 +43,16 @@ def tiny() -> RunConfig:
         make=MakeConfig(projection_dim=8, epochs=2, batch_size=128),
         ctr=CtrConfig(embedding_dim=8, batch_size=128),
         evaluator=EvaluatorConfig(gate="auc", min_value=0.0, max_drop=1.0),
+        recall=RecallConfig(
+            embedding_dim=8,
+            content_dim=8,
+            user_units=(16,),
+            item_units=(16,),
+            queue_size=128,
+            batch_size=64,
+            epochs=2,
+        ),
+        recall_evaluator=RecallEvaluatorConfig(
+            k=20, ks=(10, 50), num_retrieved=60, max_drop=1.0, max_random_cosine=1.0
+        ),
     )

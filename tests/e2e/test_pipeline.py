@@ -103,8 +103,8 @@ def test_finished_stages_are_not_run_again(finished_run):
             if execution.last_known_state == metadata_store_pb2.Execution.COMPLETE:
                 complete[context.name] = complete.get(context.name, 0) + 1
     # The resolvers look for baselines in every run; each stage that computes has ended exactly once.
-    for resolver in ("LastBlessedModel", "LastBlessedImageEncoder", "LastBlessedTextEncoder"):
-        complete.pop(f"adlens.{resolver}")
+    for resolver in ("Model", "ImageEncoder", "TextEncoder", "Recall"):
+        complete.pop(f"adlens.LastBlessed{resolver}")
     assert complete == {
         f"adlens.{stage}": 1
         for stage in (
@@ -126,6 +126,10 @@ def test_finished_stages_are_not_run_again(finished_run):
             "Evaluator",
             "Inspector",
             "Pusher",
+            "RecallTrainer",
+            "RecallEvaluator",
+            "IndexBuilder",
+            "RecallPusher",
             "Report",
         )
     }
@@ -226,6 +230,43 @@ def test_pushed_model_scores_without_this_project(finished_run, tmp_path):
     for unseen in (scores["candidates"][0], scores["candidates"][4]):
         assert 0 < unseen < 1
         assert abs(unseen - scores["default"][0]) > 1e-6
+
+
+def test_recall_is_pushed_with_its_index(finished_run):
+    import tensorflow as tf
+
+    from serving.retrieval.vector_index import VectorIndex
+
+    summary = json.loads((finished_run.root / "summary.json").read_text())
+    recall = summary["recall"]
+    assert recall["blessed"] and recall["index_recall@K"] == 1.0 and recall["index"]["items"] == 150
+    staged, all_clicks = recall["stages"]["staged"], recall["clicks"]
+    assert staged["all"]["clicks"] == all_clicks > staged["long_tail"]["clicks"] > staged["new"]["clicks"]
+    assert recall["click_recall@K"] == staged["all"]["click_recall"][str(recall["k"])]
+
+    folder = finished_run.root / summary["pushed"]["recall"]
+    index = VectorIndex.load(folder / "assets.extra" / "index")
+    signatures = tf.saved_model.load(str(folder)).signatures
+    item_ids, vectors = index.items()
+    # Somebody nobody knows, whose last behavior is the first item.
+    user = {name: tf.constant(["nobody"]) for name in ("user_id", "gender", "age_group", "city", "placement")}
+    behaviors = {
+        f"behavior_{name}": tf.constant([[value]])
+        for name, value in (("item_id", item_ids[0]), ("category_id", ""), ("shop_id", ""))
+    }
+    new = {"new_item_id": tf.constant([], tf.string)}
+    new |= {f"new_{modality}_embedding": tf.zeros([0, 32]) for modality in ("image", "text")}
+    asked = signatures["serving_default"](**user, **behaviors, **new)["user_vector"].numpy()
+    found, scores = index.search(asked, 10, blocked_ids=[[item_ids[0]]])
+    allowed = np.argsort(-(vectors @ asked[0])[1:], kind="stable")[:10] + 1
+    assert found[0] == item_ids[allowed].tolist()
+    reordered = signatures["reorder"](
+        behavior_item_id=behaviors["behavior_item_id"],
+        item_id=tf.constant(found[0]),
+        score=tf.constant(scores[0]),
+        **new,
+    )["score"].numpy()
+    assert reordered.shape == (10,) and np.isfinite(reordered).all()
 
 
 def test_beam_runner_gives_the_same_metrics(finished_run, tmp_path):

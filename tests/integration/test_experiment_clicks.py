@@ -207,6 +207,6 @@ def test_only_the_missing_trial_is_done_again(experiment: Experiment, first: Ran
 
 
 def test_no_modality(experiment: Experiment) -> None:
-    settings = config(modalities=[], ctr={"integration": "id"})
+    settings = config(modalities=[], ctr={"integration": "id"}, train_recall=False)
     with pytest.raises(InputError, match="need embeddings, so `modalities` must name image, text or both"):
         experiment.run("table3", settings=settings)

@@ -128,7 +128,8 @@ def test_ingest_is_that_of_a_run(folder: Path, first: dict[str, Any]) -> None:
 
 def test_no_modality(folder: Path) -> None:
     with pytest.raises(InputError, match="`modalities` must name image, text or both"):
-        experiment(folder, override(config(), {"modalities": [], "ctr": {"integration": "id"}}))
+        values = {"modalities": [], "ctr": {"integration": "id"}, "train_recall": False}
+        experiment(folder, override(config(), values))
 
 
 def test_no_logs(folder: Path, capsys: pytest.CaptureFixture) -> None:

@@ -37,6 +37,7 @@ class ClickData:
         cache: an existing folder, in which a folder of its own holds the transformed examples while this
             process runs.
     Attributes:
+        prepared: as it came.
         clicks: the test split, to measure on.
         embeddings: of the catalog.
         features: of the models.
@@ -47,7 +48,7 @@ class ClickData:
     def __init__(
         self, prepared: Prepared, config: RunConfig, modalities: tuple[str, ...], cache: str
     ) -> None:
-        self._prepared = prepared
+        self.prepared = prepared
         self._config = config
         self._cache = tempfile.TemporaryDirectory(prefix=_CACHE_PREFIX, dir=cache)
         self._datasets: dict[str, tf.data.Dataset] = {}
@@ -94,7 +95,7 @@ class ClickData:
         return self._datasets[name]
 
     def _split(self, name: str) -> str:
-        return f"{self._prepared.examples}/Split-{name}"
+        return f"{self.prepared.examples}/Split-{name}"
 
 
 def _fingerprint(embeddings: ItemEmbeddings) -> str:

@@ -84,6 +84,10 @@ def test_what_is_not_named_keeps_its_value() -> None:
         ({"ctr": {"batch_size": 0}}, "ctr.batch_size must be at least 1, got 0"),
         ({"ctr": {"mlp_units": []}}, "ctr.mlp_units"),
         ({"evaluator": {"gate": "logloss"}}, "evaluator.gate must be gauc or auc, got 'logloss'"),
+        ({"recall": {"fuson": "id"}}, "unknown key recall.fuson; did you mean fusion?"),
+        ({"recall": {"fusion": "sum"}}, "recall.fusion must be one of id, content, feature, output, "),
+        ({"recall_evaluator": {"k": 0}}, "recall_evaluator.k must be at least 1, got 0"),
+        ({"index": {"min_recall": 1.5}}, "index.min_recall must be above 0 and at most 1, got 1.5"),
         ({"validation": {"skew_threshold": 0}}, "validation.skew_threshold must lie in (0, 1], got 0"),
     ],
 )
@@ -105,9 +109,9 @@ def test_whose_embeddings_enter_the_model() -> None:
 
 def test_a_model_of_ids_needs_no_modality(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text("modalities: []\nctr:\n  integration: id\n")
+    path.write_text("modalities: []\nctr:\n  integration: id\nrecall:\n  fusion: id\n")
     config = override(RunConfig(), read_yaml(str(path)))
-    assert (config.modalities, config.ctr_modalities) == ((), ())
+    assert (config.modalities, config.ctr_modalities, config.recall_modalities) == ((), (), ())
     # With encoders beside it, its own embeddings are still none.
     assert override(RunConfig(), parse_settings(["ctr.integration=id"])).ctr_modalities == ()
 
@@ -115,7 +119,7 @@ def test_a_model_of_ids_needs_no_modality(tmp_path: Path) -> None:
 @pytest.mark.parametrize("own", [None, [], ["image"]], ids=["all", "none", "image"])
 def test_content_without_modalities(own: list[str] | None) -> None:
     with pytest.raises(InputError) as caught:
-        override(RunConfig(), {"modalities": [], "ctr": {"modalities": own}})
+        override(RunConfig(), {"modalities": [], "ctr": {"modalities": own}, "train_recall": False})
     said = str(caught.value)
     if own:
         assert said == "ctr.modalities names 'image', which modalities () lacks"
@@ -130,6 +134,40 @@ def test_content_without_modalities(own: list[str] | None) -> None:
 def test_every_integration_with_content_needs_a_modality(integration: str) -> None:
     with pytest.raises(InputError, match=f"ctr.integration {integration} needs embeddings, but no modality"):
         override(RunConfig(), {"ctr": {"integration": integration, "modalities": []}})
+
+
+def test_whose_embeddings_enter_the_model_of_recall() -> None:
+    assert RunConfig().recall_modalities == ("image", "text")
+    assert override(RunConfig(), {"modalities": ["text"]}).recall_modalities == ("text",)
+    assert override(RunConfig(), {"recall": {"modalities": ["image"]}}).recall_modalities == ("image",)
+    assert override(RunConfig(), {"recall": {"fusion": "id"}}).recall_modalities == ()
+
+
+@pytest.mark.parametrize(
+    "fusion", ["content", "feature", "output", "conditional_output", "feature_conditional_output"]
+)
+@pytest.mark.parametrize(
+    "values", [{"modalities": []}, {"recall": {"modalities": []}}], ids=["run", "recall"]
+)
+def test_every_fusion_with_content_needs_a_modality(fusion: str, values: dict) -> None:
+    own = {"ctr": {"integration": "id"}, **values}
+    own["recall"] = {"fusion": fusion, **values.get("recall", {})}
+    with pytest.raises(InputError) as caught:
+        override(RunConfig(), own)
+    assert str(caught.value) == (
+        f"recall.fusion {fusion} needs embeddings, but no modality is named; "
+        "name one, set recall.fusion to id, or train_recall to false"
+    )
+    # What is not trained needs nothing.
+    assert not override(RunConfig(), {**own, "train_recall": False}).train_recall
+    assert override(RunConfig(), {**own, "recall": {"fusion": "id"}}).recall_modalities == ()
+
+
+def test_recall_by_embeddings_of_a_modality_that_the_run_lacks() -> None:
+    with pytest.raises(
+        InputError, match=r"recall.modalities names 'image', which modalities \(text\) lacks$"
+    ):
+        override(RunConfig(), {"modalities": ["text"], "recall": {"modalities": ["image"]}})
 
 
 def test_embeddings_of_a_modality_that_the_run_lacks() -> None:

@@ -18,7 +18,8 @@ ENCODERS = [
     for before, after in (("", ""), ("LastBlessed", ""), ("", "Evaluator"), ("", "Pusher"))
 ]
 DATA = ["LogIngest", "StatisticsGen", "SchemaGen", "ExampleValidator"]
-END = ["LastBlessedModel", "Evaluator", "Inspector", "Pusher", "Report"]
+RECALL = ["RecallTrainer", "LastBlessedRecall", "RecallEvaluator", "IndexBuilder", "RecallPusher"]
+END = ["LastBlessedModel", "Evaluator", "Inspector", "Pusher", *RECALL, "Report"]
 
 
 def nodes(**values: Any) -> dict[str, BaseNode]:
@@ -83,7 +84,7 @@ def test_a_model_of_ids_alone() -> None:
     assert names(made) == {*DATA, *ENCODERS, "CatalogEmbedder", "Transform", "CtrTrainer", *END}
     assert sources(made["CtrTrainer"]) == {"examples": "LogIngest", "transform_graph": "Transform"}
     assert "baseline" not in sources(made["Evaluator"]) and "id_baseline" not in sources(made["Inspector"])
-    without_encoders = nodes(modalities=[], ctr={"integration": "id"})
+    without_encoders = nodes(modalities=[], ctr={"integration": "id"}, recall={"fusion": "id"})
     assert names(without_encoders) == {*DATA, "Transform", "CtrTrainer", *END}
 
 

@@ -28,6 +28,9 @@ OPTIONAL_TYPES = {
     "inspection": artifacts.Inspection,
     "baseline_run": standard_artifacts.ModelRun,
     "make_run": standard_artifacts.ModelRun,
+    "recall_run": standard_artifacts.ModelRun,
+    "recall_evaluation": standard_artifacts.ModelEvaluation,
+    "index_evaluation": standard_artifacts.ModelEvaluation,
 }
 
 
@@ -103,7 +106,7 @@ def test_component_is_wired_by_type():
     optional = {name: types.Channel(type=kind) for name, kind in OPTIONAL_TYPES.items()}
     optional |= {
         name: types.Channel(type=standard_artifacts.PushedModel)
-        for name in ("pushed_image_encoder", "pushed_text_encoder")
+        for name in ("pushed_image_encoder", "pushed_text_encoder", "pushed_recall")
     }
     assert set(Report(**channels, **optional, root="/runs/root").inputs) == set(TYPES) | set(optional)
     with pytest.raises(TypeError):

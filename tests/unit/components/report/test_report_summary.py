@@ -59,6 +59,7 @@ def test_whole_summary(record, tmp_path):
             ],
             "blessed": True,
         },
+        "recall": None,
         "pushed": {"ctr": "pushed/ctr/1"},
         "stages": STAGES,
     }

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.layers.click_gate import ClickGate
 from models.layers.embedding_head import EmbeddingHead
 from models.layers.frozen_embedding import FrozenEmbedding
 from models.layers.id_embedding import IdEmbedding
@@ -107,6 +108,11 @@ CASES = {
     ),
     "embedding_head": Case(
         lambda **kwargs: EmbeddingHead(3, **kwargs), (_floats(BATCH, DIM),), output_dtype="float32"
+    ),
+    "click_gate": Case(
+        lambda **kwargs: ClickGate(2, 5, **kwargs),
+        (np.array([0, 1, 9], np.int64),),
+        output_dtype="float32",
     ),
     "memory_bank": Case(
         lambda **kwargs: MemoryBank(6, DIM, **kwargs),

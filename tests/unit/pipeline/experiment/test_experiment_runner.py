@@ -46,7 +46,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Counting]:
     made = {name: one.part(None if name == "table2" else "clicks") for name, one in found.items()}
     monkeypatch.setattr(runner, "PARTS", made)
     monkeypatch.setattr(
-        Ingested, "make", classmethod(lambda cls, logs, places, config, out: cls("", "", "", logs))
+        Ingested, "make", classmethod(lambda cls, logs, places, config, out: cls("", "", "", "", logs))
     )
     return found
 

@@ -37,7 +37,7 @@ def test_another_configuration_or_other_data_has_another_name(tmp_path: Path) ->
 
 
 def make_bench(folder: Path, data: str = "data") -> Bench:
-    ingested = Ingested("pairs", "catalog", "rejects", data)
+    ingested = Ingested("pairs", "catalog", "item_stats", "rejects", data)
     store = ResultStore(str(folder / "results"), data)
     checkpoints = str(folder / "checkpoints")
     return Bench(RunConfig(), (), 1, ingested, store, checkpoints, "logs", no_clicks, io.StringIO())

@@ -29,7 +29,7 @@ def make_bench(folder: Path, created_at: datetime | None, methods: tuple[str, ..
     times = pa.array([created_at], pa.timestamp("us", tz="UTC"))
     pq.write_table(pa.table(catalog | {"created_at": times}), folder / "catalog.parquet")
     (folder / COUNTS_FILE).write_text(json.dumps({"boundaries": {"train_end": TRAIN_END.isoformat()}}))
-    ingested = Ingested("pairs", str(folder), str(folder), "data")
+    ingested = Ingested("pairs", str(folder), str(folder), str(folder), "data")
     store = ResultStore(str(folder / "results"), "data")
     return Bench(RunConfig(), methods, 1, ingested, store, "checkpoints", "logs", no_clicks, io.StringIO())
 

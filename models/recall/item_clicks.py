@@ -1,0 +1,65 @@
+"""Finds how often an item was clicked in the training days."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+from models.parquet_files import list_files, open_parquet
+from transforms.columns import first_values
+from transforms.input_error import InputError
+
+_INSERTED_AT_ONCE = 100_000
+
+Transform = Callable[[Mapping[str, tf.SparseTensor]], Mapping[str, tf.Tensor]]
+
+
+class ItemClicks(tf.Module):
+    """From item ids to their clicks in the training days; 0 for an item that had none or is unknown.
+
+    A SavedModel that holds it carries it along.
+
+    Args:
+        item_ids: string array `[items]`, without doubles.
+        clicks: int64 `[items]`.
+    Attributes:
+        counts: int64 `[items]`, `clicks`.
+    """
+
+    def __init__(self, item_ids: pa.Array, clicks: np.ndarray) -> None:
+        super().__init__()
+        self.counts = clicks
+        self._clicks = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, 0)
+        for start in range(0, len(item_ids), _INSERTED_AT_ONCE):
+            part = item_ids.slice(start, _INSERTED_AT_ONCE)
+            keys = part.cast(pa.binary()).to_numpy(zero_copy_only=False)
+            self._clicks.insert(tf.constant(keys, tf.string), clicks[start : start + len(part)])
+
+    @classmethod
+    def read(cls, folder: str) -> "ItemClicks":
+        """Reads LogIngest's item_stats, which count the training days alone.
+
+        Raises:
+            InputError: if there is no file.
+        """
+        tables = []
+        for file in list_files(folder):
+            with open_parquet(file) as stream:
+                tables.append(stream.read(["item_id", "clicks"]))
+        if not tables:
+            raise InputError(f"expected item_stats in {folder}, got no file")
+        table = pa.concat_tables(tables)
+        return cls(table["item_id"].combine_chunks(), table["clicks"].to_numpy())
+
+    def find(self, item_ids: tf.Tensor) -> tf.Tensor:
+        """int64 of the shape of `item_ids`."""
+        # The lookup forgets the shape.
+        return tf.ensure_shape(self._clicks.lookup(item_ids), item_ids.shape)
+
+    def beside(self, transform: Transform) -> Transform:
+        """A function that gives what `transform` gives of parsed examples, and `item_clicks` int64 `[batch]`."""
+        return lambda raw: {
+            **transform(raw),
+            "item_clicks": self.find(first_values(raw["item_id"], "")),
+        }

@@ -1,0 +1,47 @@
+"""Trains a recall model."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from models.click_training import fit
+from models.optimizers.rowwise_adagrad import RowwiseAdagrad
+from models.recall.config import RecallConfig
+from models.recall.dataset import CLICKS_BEFORE, with_clicks_before, with_earlier_items
+from models.recall.model import RecallModel
+
+
+def train(
+    model: RecallModel,
+    clicks: tf.data.Dataset,
+    config: RecallConfig,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> dict:
+    """Trains `model` with plain `fit`.
+
+    Args:
+        model: its ID tables are `IdEmbedding` layers, its embeddings are assigned.
+        clicks: batches of features by name, as `read_clicks` gives them, `item_clicks` among them.
+        config: learning rates, epochs and negatives.
+        callbacks: Keras's.
+    Returns:
+        {"examples", "seconds", "curve": [{"step", "examples", "loss", "seconds"}, …]}.
+    Raises:
+        InputError: if the loss is not finite.
+    """
+    compile_for_training(model, config)
+    examples = with_earlier_items(
+        with_clicks_before(clicks, config.seed), [*model.item_columns, CLICKS_BEFORE], config.queue_size
+    )
+    return fit(model, examples, config.epochs, callbacks)
+
+
+def compile_for_training(model: RecallModel, config: RecallConfig) -> None:
+    """Gives `model` the optimizer that `config` describes; the loss is the model's own."""
+    model.compile(
+        optimizer=RowwiseAdagrad(
+            config.learning_rate, config.table_learning_rate, global_clipnorm=config.global_clipnorm
+        ),
+        jit_compile=False,  # XLA would update whole tables
+    )

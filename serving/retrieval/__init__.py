@@ -1,0 +1,1 @@
+"""The index that brings the nearest items by inner product."""
