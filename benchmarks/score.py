@@ -25,13 +25,14 @@ candidates differ.
 """
 
 import argparse
+import functools
 import itertools
 import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,46 +41,37 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import models  # noqa: F401  (chooses the Keras of the process before TensorFlow is imported)
+from benchmarks.made_requests import (
+    FEATURES,
+    KNOWN_ITEMS,
+    LENGTH,
+    NUM_ROWS,
+    SPEC,
+    Row,
+    analyze,
+    assign_random_weights,
+    count_table_rows,
+    make_embeddings,
+    make_index,
+    make_item,
+    make_user,
+    runtime_call,
+    user_columns,
+)
+from benchmarks.reporting import Bar, progress, report
 
 # isort: split
-import pyarrow as pa
 import tensorflow as tf
-import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
-from benchmarks.reporting import Bar, progress, report
-from models.content.item_index import ItemIndex
 from models.ctr.config import CtrConfig
 from models.ctr.model import CtrModel
 from serving.signatures import save_ctr_model
-from transforms.configuration import to_json
-from transforms.feature import model_features
-from transforms.ingest_config import IngestConfig
-from transforms.preprocessing import BEHAVIOR_COLUMNS, LABEL, preprocessing_fn, table_rows
+from transforms.preprocessing import BEHAVIOR_COLUMNS
 
-NUM_ITEMS, NUM_CATEGORIES, NUM_SHOPS, NUM_USERS = 100_000, 1_000, 10_000, 10_000
-# The analysis sees every item: as many rows as it takes, with their behaviors.
-NUM_ROWS = 4_000
-EMBEDDING_DIM = 128
-MODALITIES = ("image", "text")
 CANDIDATES = 200
 # Requests that are made and asked over and over.
 REQUESTS = 20
-INGEST = IngestConfig()
-LENGTH = INGEST.max_behaviors
-WEIGHT_DEVIATION = 0.1
 
-STRINGS = ("impression_id", "user_id", *BEHAVIOR_COLUMNS, *(feature.name for feature in INGEST.features))
-SPEC = {
-    **{name: tf.io.VarLenFeature(tf.string) for name in STRINGS},
-    **{f"behavior_{name}": tf.io.VarLenFeature(tf.string) for name in BEHAVIOR_COLUMNS},
-    **{name: tf.io.VarLenFeature(tf.int64) for name in ("timestamp", LABEL)},
-}
-
-# A row of the raw columns.
-Row = dict[str, list]
 # Asks once and gives the probabilities.
 Ask = Callable[[], np.ndarray]
 CLIENTS = len(os.sched_getaffinity(0))
@@ -110,15 +102,15 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     rng = np.random.default_rng(0)
-    vectors = _embeddings(rng)
+    vectors = make_embeddings(rng, KNOWN_ITEMS)
     with tempfile.TemporaryDirectory() as folder:
         _save(rng, vectors, folder)
         progress("loading")
         # The signatures live as long as what was loaded.
         loaded = tf.saved_model.load(f"{folder}/model")
         requests = [_request(rng, vectors) for _ in range(REQUESTS)]
-        ways = {
-            name: [_ask(name, loaded.signatures[name], inputs) for inputs in each]
+        ways: dict[str, list[Ask]] = {
+            name: [functools.partial(runtime_call(name, loaded.signatures[name]), inputs) for inputs in each]
             for name, each in (
                 ("score_candidates", [request.columns for request in requests]),
                 ("serving_default", [{"examples": request.examples} for request in requests]),
@@ -176,93 +168,26 @@ def _seconds(ask: Ask) -> float:
     return time.perf_counter() - started
 
 
-def _ask(
-    name: str, signature: tf.types.experimental.ConcreteFunction, inputs: Mapping[str, tf.Tensor]
-) -> Ask:
-    """Calls the signature's graph as one operation."""
-    places = {tensor.op.name.removeprefix(f"{name}_"): tensor for tensor in signature.inputs}
-    arguments = [inputs[place] for place in places if place in inputs] + list(signature.captured_inputs)
-    return lambda: tf.raw_ops.StatefulPartitionedCall(args=arguments, Tout=[tf.float32], f=signature)[
-        0
-    ].numpy()
-
-
 def _save(rng: np.random.Generator, vectors: Mapping[str, np.ndarray], folder: str) -> None:
     """Writes the SavedModel to `folder`/model."""
-    progress(f"analyzing {NUM_ROWS:,} rows")
-    transform_output = _analyze(rng, folder)
+    transform_output = analyze(rng, folder)
     progress("saving the model")
-    features = model_features(INGEST.features)
-    sizes = {feature.name: table_rows(feature, transform_output) for feature in features}
     shapes = {modality: table.shape for modality, table in vectors.items()}
-    model = CtrModel(features, sizes, CtrConfig(), shapes)
-    for variable in model.trainable_variables:
-        variable.assign(WEIGHT_DEVIATION * rng.standard_normal(variable.shape, np.float32))
+    model = CtrModel(FEATURES, count_table_rows(transform_output), CtrConfig(), shapes)
+    assign_random_weights(rng, model)
     model.embeddings.assign(vectors)
-    ids = pa.array([_item(item)["item_id"][0] for item in range(NUM_ITEMS)])
-    rows = dict.fromkeys(MODALITIES, np.arange(1, 1 + NUM_ITEMS, dtype=np.int32))
-    index = ItemIndex(ids, rows, LENGTH)
     transform_layer = transform_output.transform_features_layer()
-    save_ctr_model(model, transform_layer, SPEC, features, LENGTH, f"{folder}/model", index)
-
-
-def _analyze(rng: np.random.Generator, folder: str) -> tft.TFTransformOutput:
-    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(SPEC))
-    with tft_beam.Context(temp_dir=f"{folder}/tmp"):
-        analyzed = (list(_rows(rng)), metadata) | tft_beam.AnalyzeDataset(
-            lambda inputs: preprocessing_fn(inputs, {"ingest": to_json(INGEST)})
-        )
-        _ = analyzed | tft_beam.WriteTransformFn(f"{folder}/transform")
-    return tft.TFTransformOutput(f"{folder}/transform")
-
-
-def _rows(rng: np.random.Generator) -> Iterator[Row]:
-    """Impressions whose behaviors go through all items in turn."""
-    items = itertools.cycle(range(NUM_ITEMS))
-    for number in range(NUM_ROWS):
-        behaviors = list(itertools.islice(items, LENGTH))
-        yield _user(number, behaviors) | _item(int(rng.integers(NUM_ITEMS)))
-
-
-def _user(number: int, behaviors: list[int]) -> Row:
-    behaved = [_item(item) for item in behaviors]
-    return {
-        "impression_id": [f"impression_{number}"],
-        "user_id": [f"user_{number % NUM_USERS}"],
-        **{feature.name: [f"{feature.name}_{number % 7}"] for feature in INGEST.features},
-        "timestamp": [number],
-        LABEL: [number % 2],
-        **{f"behavior_{name}": [one[name][0] for one in behaved] for name in BEHAVIOR_COLUMNS},
-    }
-
-
-def _item(item: int) -> Row:
-    return {
-        "item_id": [f"item_{item}"],
-        "category_id": [f"category_{item % NUM_CATEGORIES}"],
-        "shop_id": [f"shop_{item % NUM_SHOPS}"],
-    }
-
-
-def _embeddings(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Unit vectors that point anywhere, by modality; row 0 is zeros, and item i has row i + 1."""
-    vectors = {}
-    for modality in MODALITIES:
-        table = rng.standard_normal((1 + NUM_ITEMS, EMBEDDING_DIM), np.float32)
-        table /= np.linalg.norm(table, axis=1, keepdims=True)
-        table[0] = 0
-        vectors[modality] = table
-    return vectors
+    index = make_index(KNOWN_ITEMS)
+    save_ctr_model(model, transform_layer, SPEC, FEATURES, LENGTH, f"{folder}/model", index)
 
 
 def _request(rng: np.random.Generator, vectors: Mapping[str, np.ndarray]) -> Request:
-    behaviors = rng.integers(NUM_ITEMS, size=LENGTH)
-    items = rng.choice(NUM_ITEMS, CANDIDATES, replace=False)
-    user = _user(int(rng.integers(NUM_ROWS)), behaviors.tolist())
-    candidates = [_item(item) for item in items.tolist()]
-    columns = {name: tf.constant(user[name]) for name in ("user_id", *(f.name for f in INGEST.features))}
+    behaviors = rng.integers(KNOWN_ITEMS, size=LENGTH)
+    items = rng.choice(KNOWN_ITEMS, CANDIDATES, replace=False)
+    user = make_user(int(rng.integers(NUM_ROWS)), behaviors.tolist())
+    candidates = [make_item(item) for item in items.tolist()]
+    columns = user_columns(user)
     for name in BEHAVIOR_COLUMNS:
-        columns[f"behavior_{name}"] = tf.constant([user[f"behavior_{name}"]])
         columns[name] = tf.constant([candidate[name][0] for candidate in candidates])
     for modality, table in vectors.items():
         columns[f"behavior_{modality}_embedding"] = tf.constant(table[1 + behaviors][None])
