@@ -36,8 +36,6 @@ def test_no_fusion_is_left_out() -> None:
         ({"fusion": "feature_output"}, "recall.fusion must be one of id, content"),
         ({"embedding_dim": 0}, "recall.embedding_dim must be at least 1, got 0"),
         ({"user_units": (8, 0)}, "recall.user_units must be widths of at least 1"),
-        ({"ks": ()}, "recall.ks must be one or more"),
-        ({"ks": (10, 0)}, "recall.ks must be one or more"),
         ({"temperature": 0.0}, "recall.temperature must be above 0"),
         ({"queue_size": -1}, "recall.queue_size must be at least 0"),
         ({"reorder_examples": 1}, "recall.reorder_examples must be at least 2"),

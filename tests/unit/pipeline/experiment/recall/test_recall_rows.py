@@ -187,7 +187,7 @@ def test_the_page(rows: Rows) -> None:
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
     assert "Recall: from IDs alone to gated experts" in text and "2 seeds" in text
     assert "conditional output 0.6250 ± 0.1768" in text
-    assert "Gate weights, conditional output" in text and "Content's part" in text
+    assert "Gate weights, conditional output" in text and "Content&#x27;s part" in text
     assert not re.search(r'="[^"]*(nan|inf)', page)
 
 
