@@ -10,6 +10,22 @@ from models.encoder.bytes_encoder import BytesEncoder
 ENCODER_FILE = "encoder.json"
 
 
+class _EncoderModule(tf.Module):
+    """Holds what the exported function uses.
+
+    Of a tracked Keras model every variable would be saved twice, and the graph would restore the one and read the
+    other: a server, which has the graph alone, finds it empty. So the function only closes over the model.
+    """
+
+    def __init__(self, encoder: BytesEncoder) -> None:
+        super().__init__()
+        self._model_variables = [variable.value for variable in encoder.encoder.variables]
+        encode = encoder.encode.python_function
+        self.encode = tf.function(
+            lambda values: {"embedding": encode(values)}, input_signature=encoder.encode.input_signature
+        )
+
+
 def save_encoder(encoder: BytesEncoder, method: str, model_uri: str, serving_uri: str) -> dict[str, Any]:
     """Writes a SavedModel with `serving_default`, and what there is to know about it beside.
 
@@ -25,10 +41,8 @@ def save_encoder(encoder: BytesEncoder, method: str, model_uri: str, serving_uri
         What `encoder.json` holds: modality, method, embedding_dim, and a fingerprint that names the weights.
     """
     outputs = encoder.encode.get_concrete_function().structured_outputs
-    signature = tf.function(
-        lambda values: {"embedding": encoder.encode(values)}, input_signature=encoder.encode.input_signature
-    )
-    tf.saved_model.save(encoder, serving_uri, signatures={"serving_default": signature})
+    module = _EncoderModule(encoder)
+    tf.saved_model.save(module, serving_uri, signatures={"serving_default": module.encode})
     description = {
         "modality": encoder.modality,
         "method": method,

@@ -20,6 +20,7 @@ from transforms.canonical_image import canonical_image
 sys.path.append(str(Path(__file__).resolve().parents[2] / "support"))
 import made_pairs
 import odd_images
+import session_model
 
 DIM = 8
 SMALL: dict[str, Any] = {
@@ -109,6 +110,13 @@ def test_everything_gets_a_unit_vector_the_same_in_training_and_serving(exported
     prepared = tf.data.Dataset.from_tensors(exported.contents).map(exported.encoder.prepare)
     trained = np.concatenate([exported.encoder.encoder(inputs, training=False) for inputs in prepared])
     np.testing.assert_allclose(trained, served, atol=1e-5)
+
+
+def test_a_session_gives_the_same(exported: Exported) -> None:
+    served = exported.load()(tf.constant(exported.contents[:3]))["embedding"].numpy()
+    inputs = {INPUT_NAMES[exported.encoder.modality]: exported.contents[:3]}
+    found = session_model.run_in_session(str(exported.model_dir), "serving_default", inputs)
+    np.testing.assert_allclose(found["embedding"], served, atol=1e-5)
 
 
 def test_a_vector_does_not_depend_on_its_batch(exported: Exported) -> None:

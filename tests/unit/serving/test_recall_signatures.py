@@ -26,6 +26,7 @@ from transforms.feature import model_features
 from transforms.preprocessing import LABEL, table_rows
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "support"))
+import session_model
 from made_clicks import (
     BEHAVIORS,
     DIMS,
@@ -516,7 +517,12 @@ def test_loads_in_a_process_without_this_project(
     result, own = json.loads(done.stdout.splitlines()[-1])
     assert own == [] and set(result) == set(asked)
     for key, columns in asked.items():
-        np.testing.assert_allclose(result[key], made.serve(key.split(":")[0], columns), atol=1e-6)
+        name = key.split(":")[0]
+        expected = made.serve(name, columns)
+        np.testing.assert_allclose(result[key], expected, atol=1e-6)
+        values = {column: tensor.numpy() for column, tensor in columns.items()}
+        (found,) = session_model.run_in_session(str(tmp_path / "model"), name, values).values()
+        np.testing.assert_allclose(found, expected, atol=1e-6)
     # The optimizer is not exported: nothing is saved but what the model itself has, and its items' rows.
     saved = tf.train.list_variables(str(tmp_path / "model/variables/variables"))
     matrices = sorted(tuple(shape) for _, shape in saved if len(shape) == 2)

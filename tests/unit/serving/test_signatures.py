@@ -24,6 +24,7 @@ from transforms.feature import model_features
 from transforms.preprocessing import table_rows
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "support"))
+import session_model
 from made_clicks import (
     BEHAVIORS,
     DIMS,
@@ -350,6 +351,21 @@ def test_a_model_of_ids_takes_no_embeddings(exported: Exported, content: Exporte
 
     own = {f"{prefix}{name}_embedding" for prefix in ("", "behavior_") for name in DIMS}
     assert names(content) - names(exported) == own and names(exported) <= names(content)
+
+
+@pytest.mark.parametrize("model", ["exported", "content"])
+def test_a_session_gives_the_same(model: str, request: pytest.FixtureRequest) -> None:
+    saved: Exported = request.getfixturevalue(model)
+    user, candidates = make_row(1, [3, 9]), [make_item(1), make_item(2), NEW]
+    columns = _columns(user, candidates)
+    if model == "content":
+        columns = _with_embeddings(columns, _given(user, candidates, _none))
+    values = {name: tensor.numpy() for name, tensor in columns.items()}
+    found = session_model.run_in_session(str(saved.directory), "score_candidates", values)
+    np.testing.assert_allclose(found["probabilities"], _by_columns(saved, columns), atol=1e-6)
+    examples = np.array([serialize(user | candidate) for candidate in candidates], object)
+    found = session_model.run_in_session(str(saved.directory), "serving_default", {"examples": examples})
+    np.testing.assert_allclose(found["probabilities"], _by_columns(saved, columns), atol=1e-5)
 
 
 def test_the_optimizer_is_not_exported(exported: Exported) -> None:
