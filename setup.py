@@ -8,12 +8,17 @@ PACKAGES = ("components", "models", "pipeline", "serving", "sources", "transform
 
 INSTALL_REQUIRES = [
     "apache-beam==2.77.0",
+    "fastapi>=0.115",
+    "grpcio>=1.66",
+    "httpx>=0.27",
     "keras==3.15.1",
     "keras-cv==0.9.0",
     "keras-hub==0.32.0",
+    "lmdb>=1.5",
     "ml-metadata==1.21.0",
     "numpy>=2,<3",
     "pillow>=11",
+    "prometheus-client>=0.20",
     "pyarrow==18.1.0",
     "pyyaml>=6",
     "rich>=13",
@@ -30,6 +35,7 @@ INSTALL_REQUIRES = [
     "tf-keras==2.21.0",
     "tfx==1.21.0",
     "tfx-bsl==1.21.0",
+    "uvicorn>=0.30",
 ]
 
 EXTRAS_REQUIRE = {
@@ -44,11 +50,13 @@ EXTRAS_REQUIRE = {
         "hypothesis>=6",
         "jax>=0.5",
         "mypy>=1.13",
+        "ovmsclient>=2022.3",
         "pre-commit>=4",
         "pytest>=8",
         "pytest-timeout>=2",
         "pytest-xdist>=3.5",
         "ruff>=0.8",
+        "schemathesis>=4",
         "types-PyYAML",
     ],
 }

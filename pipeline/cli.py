@@ -86,9 +86,23 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds of each method")
     _add_config(experiment)
 
+    _add_servers(commands)
+
     report = _command(commands, "report", _report, "write the HTML report of a finished run again")
     report.add_argument("--root", required=True, help="the folder that the run was given")
     return parser
+
+
+def _add_servers(commands: argparse._SubParsersAction) -> None:
+    """What runs on and answers requests; their flags are their own."""
+    from serving.encoder_service import cli as encoder_service
+    from serving.model_server import cli as model_server
+
+    for name, server, text in (
+        ("model-server", model_server, "serve pushed models as TF Serving does, with its flags"),
+        ("encoder-service", encoder_service, "encode new and changed items as they come"),
+    ):
+        server.add_arguments(_command(commands, name, server.run, text))
 
 
 def _command(

@@ -1,0 +1,1 @@
+"""SavedModels over TF Serving's gRPC and REST, for development and tests."""
