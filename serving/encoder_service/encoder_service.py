@@ -19,14 +19,14 @@ from serving.encoder_service.lease_keeper import LeaseKeeper
 from serving.encoder_service.service_metrics import ServiceMetrics
 from serving.encoder_service.version_encoder import VersionEncoder
 from serving.item_queue.claim import Claim
-from serving.item_queue.errors import QueueFull, QueueUnavailable
+from serving.item_queue.errors import QueueUnavailable
 from serving.item_queue.item_queue import ItemQueue
 from transforms.canonical_image import canonical_image
 
 _LOG = logging.getLogger(__name__)
 
 # What passes by itself, or once an operator has mended it; no item is to blame.
-_OUTAGES = (EncoderUnavailable, EmbeddingIndexError, QueueUnavailable, QueueFull)
+_OUTAGES = (EncoderUnavailable, EmbeddingIndexError, QueueUnavailable)
 
 
 class EncoderService:
@@ -185,7 +185,7 @@ class EncoderService:
             delay = self._backoff(claim.attempts) if wait else 0.0
             try:
                 held = self.queue.retry(claim, delay, reason)
-            except (QueueUnavailable, QueueFull) as error:
+            except QueueUnavailable as error:
                 # The lease runs out, and the item is claimed again.
                 _LOG.warning("%s: a claim could not be given back: %s", self.name, error)
                 return

@@ -62,13 +62,9 @@ class ServiceMetrics(Collector):
         for each in seconds:
             self._histogram.observe(each)
 
-    def counted(self, outcome: str) -> int:
-        """How many claims ended so."""
-        return int(self._claims.labels(outcome)._value.get())
-
     def status(self) -> dict[str, Any]:
         """Everything as plain values; what the queue or the index does not tell is None."""
-        claims = {outcome: self.counted(outcome) for outcome in _OUTCOMES}
+        claims = self._counts()
         settled = claims["usable"] + claims["not_served"] + claims["buried"]
         waiting, oldest_seconds = self._queue_state() or (None, None)
         return {
@@ -98,6 +94,14 @@ class ServiceMetrics(Collector):
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Nothing: a registry asks this when the collector joins, and the stores need not answer then."""
         return iter(())
+
+    def _counts(self) -> dict[str, int]:
+        samples = [sample for metric in self._claims.collect() for sample in metric.samples]
+        return {
+            sample.labels["outcome"]: int(sample.value)
+            for sample in samples
+            if sample.name.endswith("_total")
+        }
 
     def _queue_state(self) -> tuple[int, float] | None:
         try:

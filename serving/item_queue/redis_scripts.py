@@ -5,6 +5,8 @@ settled, by the time of their put; those that wait for another try, by the time 
 contents; the number of the latest content; dead letters; and a hash for each item with its newest content.
 """
 
+# What empties the queue must work when Redis has no memory left.
+_DRAINS = "#!lua flags=allow-oom\n"
 _COMMON = """
 local stream, waiting, delayed, bytes, sequences, dead = unpack(KEYS)
 local group, item_prefix = ARGV[1], ARGV[2]
@@ -76,7 +78,8 @@ return 'taken'
 
 # worker, count, lease_ms, max_claim_bytes
 CLAIM = (
-    _COMMON
+    _DRAINS
+    + _COMMON
     + """
 local worker, count, lease, max_bytes = ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
 for _, item_id in ipairs(redis.call('ZRANGE', delayed, '-inf', now(), 'BYSCORE', 'LIMIT', 0, count)) do
@@ -123,12 +126,13 @@ end
 return held
 """
 # XCLAIM starts the idle time anew; JUSTID leaves the number of deliveries as it is.
-RENEW = _COMMON + _EACH_HELD % "redis.call('XCLAIM', stream, group, worker, 0, entry, 'JUSTID')"
-ACKNOWLEDGE = _COMMON + _EACH_HELD % "settle(entry, item_id, sequence)"
+RENEW = _DRAINS + _COMMON + _EACH_HELD % "redis.call('XCLAIM', stream, group, worker, 0, entry, 'JUSTID')"
+ACKNOWLEDGE = _DRAINS + _COMMON + _EACH_HELD % "settle(entry, item_id, sequence)"
 
 # entry, worker, delivery, item_id, sequence, delay_seconds, reason
 RETRY = (
-    _COMMON
+    _DRAINS
+    + _COMMON
     + """
 local entry, worker, delivery, item_id, sequence = unpack(ARGV, 3, 7)
 if not is_held(entry, worker, delivery) then return 0 end
@@ -143,7 +147,8 @@ return 1
 
 # entry, worker, delivery, item_id, sequence, reason, attempts, introduced_at, max_dead
 BURY = (
-    _COMMON
+    _DRAINS
+    + _COMMON
     + """
 local entry, worker, delivery, item_id, sequence = unpack(ARGV, 3, 7)
 if not is_held(entry, worker, delivery) then return 0 end

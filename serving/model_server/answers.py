@@ -10,7 +10,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.model_server.model_manager import ModelManager
-from serving.model_server.predict import DEFAULT_SIGNATURE, find_signature, predict
+from serving.model_server.predict import DEFAULT_SIGNATURE, check_names, find_signature, predict
 from serving.model_server.saved_model import Arrays
 from serving.model_server.serving_error import ServingError, invalid
 from serving.model_server.tensors import from_proto, to_proto
@@ -28,7 +28,7 @@ def answer_predict(manager: ModelManager, request: predict_pb2.PredictRequest) -
         raise invalid("Missing ModelSpec")
     spec = request.model_spec
     with manager.borrow(spec) as (version, servable):
-        find_signature(servable, spec.signature_name)
+        check_names(find_signature(servable, spec.signature_name), request.inputs)
         inputs = {name: from_proto(name, proto) for name, proto in request.inputs.items()}
         outputs = predict(servable, spec.signature_name, inputs, request.output_filter)
     return _predict_response(spec, version, outputs)

@@ -277,16 +277,13 @@ def _array(name: str, values: list[Any], dtype: int, shape: list[int]) -> np.nda
         strings = np.empty(len(values), object)
         strings[:] = values
         return strings.reshape(shape)
-    numpy_dtype = tf.as_dtype(dtype).as_numpy_dtype
-    if dtype in _INTEGERS and np.dtype(numpy_dtype).itemsize < 4:
-        return np.array(values, np.int32).astype(numpy_dtype).reshape(shape)
-    # A double that no float holds is infinite.
+    numpy_dtype = np.dtype(tf.as_dtype(dtype).as_numpy_dtype)
+    wide = np.dtype(np.float64) if dtype in _FLOATS else numpy_dtype
+    if dtype in _INTEGERS and numpy_dtype.itemsize < 4:
+        wide = np.dtype(np.int32)
+    # A double that no float holds is infinite; an integer that is too large for a small type is cut.
     with np.errstate(over="ignore", under="ignore"):
-        return (
-            np.array(values, np.float64).astype(numpy_dtype).reshape(shape)
-            if dtype in _FLOATS
-            else np.array(values, numpy_dtype).reshape(shape)
-        )
+        return np.array(values, wide).astype(numpy_dtype).reshape(shape)
 
 
 def _is_base64(value: dict[str, Any]) -> bool:

@@ -39,7 +39,7 @@ def predict(runner: Runner, signature_name: str, inputs: Arrays, output_filter: 
         ServingError: if the request does not fit the signature, or an operation fails.
     """
     signature = find_signature(runner, signature_name)
-    _check_names(signature, inputs)
+    check_names(signature, inputs)
     feeds = {signature.inputs[name].name: inputs[name] for name in sorted(inputs)}
     _check_dtypes(signature, inputs)
     outputs = _wanted_outputs(signature, output_filter)
@@ -55,7 +55,8 @@ def find_signature(runner: Runner, signature_name: str) -> meta_graph_pb2.Signat
     return runner.signatures[name]
 
 
-def _check_names(signature: meta_graph_pb2.SignatureDef, inputs: Collection[str]) -> None:
+def check_names(signature: meta_graph_pb2.SignatureDef, inputs: Collection[str]) -> None:
+    """Raises INVALID_ARGUMENT unless the inputs are the signature's, but for those that have a default."""
     sent, wanted = set(inputs), set(signature.inputs)
     # Where as many came as are wanted, a wrong name is what TensorFlow finds when it looks the input up.
     if len(sent) > len(wanted) or (len(sent) < len(wanted) and not signature.defaults):

@@ -168,7 +168,7 @@ def test_several_inputs_need_objects() -> None:
 
 
 def test_endless_nesting_is_no_tensor() -> None:
-    depth = 500_000
+    depth = 50_000
     nested = "[" * depth + "1" + "]" * depth
     for body in (f'{{"inputs": {nested}}}', f'{{"instances": {nested}}}'):
         assert "tensor parsing error: x" in error_of(body, x=FLOAT).message

@@ -185,6 +185,29 @@ def test_a_version_that_fails_changes_nothing_and_is_tried_some_times(
     assert "no more tries; version 1 serves on" in caplog.text
 
 
+def test_a_version_that_waits_to_be_tried_again_holds_nothing_up(
+    loader: Loader, base: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other" / "1").mkdir(parents=True)
+    manager = ModelManager(loader, poll_seconds=0.02, retry_seconds=3600)
+    manager.start(config_of(("m", base), ("n", tmp_path / "other")))
+    (base / "2").mkdir()
+    (base / "2" / "broken").touch()
+    eventually(lambda: "m/2" in loader.loads)
+    (tmp_path / "other" / "2").mkdir()
+    eventually(lambda: serving(manager, "n") == [2])
+    # A newer version of the same model, too.
+    (base / "3").mkdir()
+    eventually(lambda: serving(manager) == [3])
+    assert loader.loads.count("m/2") == 1
+    assert [(version, state) for version, state, _ in manager.states("m")] == [
+        (3, State.AVAILABLE),
+        (2, State.END),
+        (1, State.END),
+    ]
+    manager.stop()
+
+
 def test_a_version_that_gets_whole_between_two_tries_serves(
     manager: ModelManager, loader: Loader, base: Path
 ) -> None:
