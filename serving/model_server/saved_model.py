@@ -79,9 +79,11 @@ class SavedModel:
         try:
             if call is None:
                 call = self._make_call(*key)
-            return call(*feeds.values())
+            results = call(*feeds.values())
         except tf.errors.OpError as error:
             raise ServingError.from_tensorflow(error) from error
+        # Of a scalar string the session gives bare bytes.
+        return [np.array(one, object) if isinstance(one, bytes) else np.asarray(one) for one in results]
 
     def close(self) -> None:
         """Frees the model; no run may be under way."""

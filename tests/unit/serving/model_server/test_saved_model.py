@@ -44,6 +44,17 @@ def test_variables_tables_and_filters(saved: Path) -> None:
     model.close()
 
 
+def test_results_without_a_dimension_are_arrays(saved: Path) -> None:
+    model = SavedModel(saved)
+    outputs = predict(model, "strings", {"text": np.array(b"red", object)}, ())
+    for name, expected in (("text", b"red"), ("raw_bytes", b"red!")):
+        assert isinstance(outputs[name], np.ndarray) and outputs[name].shape == ()
+        assert outputs[name].item() == expected
+    total = predict(model, "total", {"x": np.array([1.0, 2.5])}, ())["y"]
+    assert isinstance(total, np.ndarray) and total.shape == () and total == 3.5
+    model.close()
+
+
 def test_versions_do_not_share_variables(saved: Path, tmp_path: Path) -> None:
     first, second = SavedModel(saved), SavedModel(save_model(tmp_path, 2, addend=10.0))
     inputs = {"x": np.float32([0])}
