@@ -1,15 +1,38 @@
 """Parquet files as models read them, on every filesystem that Arrow knows."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs
 import pyarrow.parquet as pq
 import tensorflow as tf
 
+from transforms.input_error import InputError
+
 
 def list_files(folder: str) -> list[str]:
     """The Parquet files of a folder, sorted. Whole paths, local or of a filesystem that Arrow knows."""
     return sorted(tf.io.gfile.glob(f"{folder}/*.parquet"))
+
+
+def read_table(folder: str, columns: Sequence[str], what: str) -> pa.Table:
+    """Reads all Parquet files of a folder.
+
+    Args:
+        folder: a path or URI.
+        columns: the columns to read; one that the files lack is left out.
+        what: that the files hold, for the error.
+    Raises:
+        InputError: if there is no file.
+    """
+    tables = []
+    for file in list_files(folder):
+        with open_parquet(file) as stream:
+            tables.append(stream.read(list(columns)))
+    if not tables:
+        raise InputError(f"expected {what} in {folder}, got no file")
+    return pa.concat_tables(tables)
 
 
 def open_parquet(file: str) -> pq.ParquetFile:

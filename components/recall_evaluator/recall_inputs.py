@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import tensorflow as tf
 
 from models.ctr.dataset import read_examples
-from models.parquet_files import list_files, open_parquet
+from models.parquet_files import read_table
 from transforms.columns import first_values
 from transforms.input_error import InputError
 
@@ -47,11 +47,11 @@ class CatalogItems:
         Raises:
             InputError: no item at all.
         """
-        items = _read_parquet(catalog, list(specs))
+        items = read_table(catalog, list(specs), "items")
         if not items.num_rows:
             raise InputError(f"expected items in {catalog}, got none")
         item_ids = items["item_id"].combine_chunks()
-        stats = _read_parquet(item_stats, ["item_id", "impressions", "clicks"])
+        stats = read_table(item_stats, ["item_id", "impressions", "clicks"], "item_stats")
         places = pc.index_in(item_ids, stats["item_id"].combine_chunks())
         clicks, impressions = (
             pc.fill_null(stats[name].combine_chunks().take(places), 0).to_numpy()
@@ -112,16 +112,6 @@ class HeldOutUsers:
         """The columns of `size` clicks at a time, in order."""
         for start in range(0, len(self), size):
             yield {name: column[start : start + size] for name, column in self.columns.items()}
-
-
-def _read_parquet(folder: str, columns: Sequence[str]) -> pa.Table:
-    tables = []
-    for file in list_files(folder):
-        with open_parquet(file) as stream:
-            tables.append(stream.read(columns))
-    if not tables:
-        raise InputError(f"expected Parquet files in {folder}, got none")
-    return pa.concat_tables(tables)
 
 
 def _to_numpy(column: pa.ChunkedArray, dtype: tf.DType) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from models.parquet_files import list_files, open_parquet
+from models.parquet_files import read_table
 from transforms.input_error import InputError
 
 
@@ -36,13 +36,7 @@ class ItemEmbeddings:
             InputError: if a modality has no embedding at all, or embeddings of several sizes.
         """
         columns = ["item_id", *(f"{modality}_embedding" for modality in modalities)]
-        tables = []
-        for file in list_files(folder):
-            with open_parquet(file) as stream:
-                tables.append(stream.read(columns))
-        if not tables:
-            raise InputError(f"expected embeddings in {folder}, got no file")
-        table = pa.concat_tables(tables)
+        table = read_table(folder, columns, "embeddings")
         found = {name: _rows_and_vectors(table[f"{name}_embedding"], name) for name in modalities}
         return cls(
             table["item_id"].combine_chunks(),

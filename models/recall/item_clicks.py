@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from models.parquet_files import list_files, open_parquet
+from models.parquet_files import read_table
 from transforms.columns import first_values
-from transforms.input_error import InputError
 
 _INSERTED_AT_ONCE = 100_000
 
@@ -43,13 +42,7 @@ class ItemClicks(tf.Module):
         Raises:
             InputError: if there is no file.
         """
-        tables = []
-        for file in list_files(folder):
-            with open_parquet(file) as stream:
-                tables.append(stream.read(["item_id", "clicks"]))
-        if not tables:
-            raise InputError(f"expected item_stats in {folder}, got no file")
-        table = pa.concat_tables(tables)
+        table = read_table(folder, ["item_id", "clicks"], "item_stats")
         return cls(table["item_id"].combine_chunks(), table["clicks"].to_numpy())
 
     def find(self, item_ids: tf.Tensor) -> tf.Tensor:
