@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-# Exact up to 1,414 items. A mean over a million random pairs is within about 0.001 of that over all.
-MAX_PAIRS = 1_000_000
+from models.metrics.random_pairs import MAX_PAIRS, random_pairs
+
 # Pairs whose vectors are held at once: 64 MB at 128 dimensions.
 CHUNK = 1 << 16
 
@@ -109,23 +109,13 @@ def mean_cosine(vectors: ArrayLike, max_pairs: int = MAX_PAIRS, seed: int = 0) -
     vectors = np.asarray(vectors, np.float32)
     lengths = np.linalg.norm(vectors, axis=1)
     there = np.flatnonzero(lengths > 0)
-    left, right = _pairs(len(there), max_pairs, seed)
+    left, right = random_pairs(len(there), max_pairs, seed)
     total = 0.0
     for start in range(0, len(left), CHUNK):
         one, other = there[left[start : start + CHUNK]], there[right[start : start + CHUNK]]
         products = np.einsum("pd,pd->p", vectors[one], vectors[other], dtype=np.float64)
         total += float((products / (lengths[one].astype(np.float64) * lengths[other])).sum())
     return total / len(left) if len(left) else float("nan")
-
-
-def _pairs(count: int, max_pairs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs of different rows, or `max_pairs` random ones of them."""
-    if count * (count - 1) // 2 <= max_pairs:
-        return np.triu_indices(count, k=1)
-    generator = np.random.default_rng(seed)
-    left = generator.integers(count, size=max_pairs)
-    # A step of 1 … count - 1 onwards, around the end, never comes back to the same row.
-    return left, (left + generator.integers(1, count, size=max_pairs)) % count
 
 
 def _mean(values: np.ndarray) -> float:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-# Exact up to 1,414 items. A mean over a million random pairs is within about 0.001 of that over all.
-MAX_PAIRS = 1_000_000
+from models.metrics.random_pairs import MAX_PAIRS, random_pairs
+
 # Pairs whose vectors are held at once: 128 MB at 256 dimensions.
 CHUNK = 1 << 16
 
@@ -50,7 +50,7 @@ def embedding_geometry(
     queries, candidates = np.asarray(queries, np.float32), np.asarray(candidates, np.float32)
     positives = np.asarray(positives, np.int64)
     alignment = _squared_distances(queries, np.arange(len(queries)), candidates, positives)
-    left, right = _pairs(len(candidates), max_pairs, seed)
+    left, right = random_pairs(len(candidates), max_pairs, seed)
     distances = _squared_distances(candidates, left, candidates, right)
     return EmbeddingGeometry(
         alignment=_mean(alignment),
@@ -58,17 +58,6 @@ def embedding_geometry(
         # Of unit vectors, d² = 2 - 2·cosine.
         random_cosine=1 - _mean(distances) / 2,
     )
-
-
-def _pairs(count: int, max_pairs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs of different rows, or `max_pairs` random ones of them."""
-    if count * (count - 1) // 2 <= max_pairs:
-        return np.triu_indices(count, k=1)
-    generator = np.random.default_rng(seed)
-    left = generator.integers(count, size=max_pairs)
-    # A step of 1 … count - 1 onwards, around the end, never comes back to the same row.
-    right = (left + generator.integers(1, count, size=max_pairs)) % count
-    return left, right
 
 
 def _squared_distances(
