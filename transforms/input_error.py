@@ -6,3 +6,9 @@ class InputError(ValueError):
 
     The command line prints the message alone; any other exception is a defect and keeps its traceback.
     """
+
+
+def check_setting(stage: str, name: str, value: object, holds: bool, wanted: str) -> None:
+    """Raises InputError unless a setting holds: `stage.name must be wanted, got value`."""
+    if not holds:
+        raise InputError(f"{stage}.{name} must be {wanted}, got {value}")

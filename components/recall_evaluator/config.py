@@ -1,8 +1,11 @@
 """How recall is measured, and what a recall model must reach."""
 
 from dataclasses import dataclass
+from functools import partial
 
-from transforms.input_error import InputError
+from transforms.input_error import check_setting
+
+_check = partial(check_setting, "recall_evaluator")
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,3 @@ class RecallEvaluatorConfig:
     def all_ks(self) -> tuple[int, ...]:
         """Ascending, `k` among them."""
         return tuple(sorted({self.k, *self.ks}))
-
-
-def _check(name: str, value: object, holds: bool, wanted: str) -> None:
-    if not holds:
-        raise InputError(f"recall_evaluator.{name} must be {wanted}, got {value}")

@@ -2,10 +2,13 @@
 
 import dataclasses
 from dataclasses import dataclass
+from functools import partial
 
-from transforms.input_error import InputError
+from transforms.input_error import check_setting
 
 INTEGRATIONS = ("id", "vector", "simscore", "simtier", "make", "simtier_make")
+
+_check = partial(check_setting, "ctr")
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,3 @@ class CtrConfig:
             train_make=default.train_make,
             baseline=default.baseline,
         )
-
-
-def _check(name: str, value: object, holds: bool, wanted: str) -> None:
-    if not holds:
-        raise InputError(f"ctr.{name} must be {wanted}, got {value}")

@@ -1,8 +1,11 @@
 """Configuration of MAKE and its training."""
 
 from dataclasses import dataclass
+from functools import partial
 
-from transforms.input_error import InputError
+from transforms.input_error import check_setting
+
+_check = partial(check_setting, "make")
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,3 @@ class MakeConfig:
         _check("batch_size", self.batch_size, self.batch_size >= 1, "at least 1")
         _check("epochs", self.epochs, self.epochs >= 0, "at least 0")
         _check("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
-
-
-def _check(name: str, value: object, holds: bool, wanted: str) -> None:
-    if not holds:
-        raise InputError(f"make.{name} must be {wanted}, got {value}")

@@ -1,10 +1,13 @@
 """Configuration of the recall model and its training."""
 
 from dataclasses import dataclass
+from functools import partial
 
-from transforms.input_error import InputError
+from transforms.input_error import check_setting
 
 FUSIONS = ("id", "content", "feature", "output", "conditional_output", "feature_conditional_output")
+
+_check = partial(check_setting, "recall")
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,3 @@ class RecallConfig:
     def reorders(self) -> bool:
         """Whether what is retrieved is put into another order."""
         return self.fusion.startswith("feature")
-
-
-def _check(name: str, value: object, holds: bool, wanted: str) -> None:
-    if not holds:
-        raise InputError(f"recall.{name} must be {wanted}, got {value}")

@@ -2,8 +2,11 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 
-from transforms.input_error import InputError
+from transforms.input_error import check_setting
+
+_check = partial(check_setting, "index")
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,3 @@ class IndexConfig:
     def threads(self) -> int:
         """`num_threads`, or what this process may use."""
         return self.num_threads or len(os.sched_getaffinity(0))
-
-
-def _check(name: str, value: object, holds: bool, wanted: str) -> None:
-    if not holds:
-        raise InputError(f"index.{name} must be {wanted}, got {value}")
