@@ -79,7 +79,11 @@ def test_a_last_model_without_clicks_is_not_compared_with() -> None:
     [
         ({"k": 0}, "recall_evaluator.k must be at least 1, got 0"),
         ({"ks": (5, 0)}, r"recall_evaluator.ks must be numbers of at least 1, got \(5, 0\)"),
-        ({"k": 30, "num_retrieved": 29}, r"recall_evaluator.num_retrieved must be at least k \(30\), got 29"),
+        (
+            {"k": 30, "ks": (), "num_retrieved": 29},
+            r"recall_evaluator.num_retrieved must be at least every k \(30\), got 29",
+        ),
+        ({"k": 30, "num_retrieved": 499}, r"recall_evaluator.num_retrieved must be at least every k \(500\)"),
         ({"max_clicks": 0}, "recall_evaluator.max_clicks must be at least 1, got 0"),
         ({"max_exact_scores": 0}, "recall_evaluator.max_exact_scores must be at least 1, got 0"),
         ({"head_click_share": 0.0}, "recall_evaluator.head_click_share must be between 0 and 1, got 0.0"),

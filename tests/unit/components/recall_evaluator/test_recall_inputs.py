@@ -116,7 +116,7 @@ def test_a_catalog_without_items(stats: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected items in .*, got none"):
         CatalogItems.read(write_parquet(tmp_path / "empty", empty), stats, ITEM_SPECS)
     (tmp_path / "nothing").mkdir()
-    with pytest.raises(InputError, match="expected Parquet files in .*nothing, got none"):
+    with pytest.raises(InputError, match="expected items in .*nothing, got no file"):
         CatalogItems.read(str(tmp_path / "nothing"), stats, ITEM_SPECS)
 
 
