@@ -10,7 +10,7 @@ INSTALL_REQUIRES = [
     "apache-beam==2.77.0",
     "fastapi>=0.115",
     "grpcio>=1.66",
-    "httpx>=0.27",
+    "httptools>=0.6",
     "keras==3.15.1",
     "keras-cv==0.9.0",
     "keras-hub==0.32.0",
@@ -36,6 +36,7 @@ INSTALL_REQUIRES = [
     "tfx==1.21.0",
     "tfx-bsl==1.21.0",
     "uvicorn>=0.30",
+    "uvloop>=0.20",
 ]
 
 EXTRAS_REQUIRE = {
@@ -47,10 +48,12 @@ EXTRAS_REQUIRE = {
     ],
     "redis": ["redis>=5"],
     "dev": [
+        "httpx>=0.27",
         "hypothesis>=6",
         "jax>=0.5",
         "mypy>=1.13",
         "ovmsclient>=2022.3",
+        "playwright>=1.50",
         "pre-commit>=4",
         "pytest>=8",
         "pytest-timeout>=2",
