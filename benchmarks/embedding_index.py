@@ -12,7 +12,7 @@ batched reads. The items are drawn at random from all, with ids as long as real 
 system's page cache helps. Then again while another process puts 32 new items ten times a second, as the
 encoder service does at 16 times the 20 items a second that it has to keep up with. Each round times all
 batches of both in turn; figures are medians of the rounds' figures. A vector of each read is compared with
-what was written.
+what was written. Last come puts of 32 items, announced and not, in turn.
 
 The bar is on LMDB's median beside the writer: a tenth of the 30 ms of the staged request of
 `benchmarks/retrieve.py`. The p99 stands beside it without a bar, since on a machine with other work it says
@@ -46,7 +46,7 @@ from serving.embedding_index.redis_embedding_index import RedisEmbeddingIndex
 
 DIM, MODALITIES, READ_ITEMS = 128, ("image", "text"), 200
 VERSION = "1"
-PUT_ITEMS, PUT_SECONDS = 32, 0.1
+PUT_ITEMS, PUT_SECONDS, TIMED_PUTS = 32, 0.1, 200
 ROWS_PER_FILE = 50_000
 BAR_MS = 3.0
 
@@ -141,8 +141,26 @@ def _measure(place: str, embeddings: Path, num_items: int, rounds: int, batches:
         alone.append(_time_reads(index, rng, num_items, batches))
         with _writer(place):
             beside.append(_time_reads(index, rng, num_items, batches))
+    measured |= {
+        "alone": _medians(alone),
+        "beside_a_writer": _medians(beside),
+        "puts": _time_puts(index, rng),
+    }
     index.close()
-    return measured | {"alone": _medians(alone), "beside_a_writer": _medians(beside)}
+    return measured
+
+
+def _time_puts(index: EmbeddingIndex, rng: np.random.Generator) -> dict[str, float]:
+    """What a put takes, with and without announcing its items; most of them are in the feed already."""
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(TIMED_PUTS):
+        for announce, taken in seconds.items():
+            vectors = _new_vectors(rng)
+            started = time.perf_counter()
+            index.put(VERSION, MODALITIES[0], vectors, announce=announce)
+            taken.append(time.perf_counter() - started)
+    p50 = {announce: round(statistics.median(taken) * 1e3, 3) for announce, taken in seconds.items()}
+    return {"p50_ms": p50[False], "announced_p50_ms": p50[True]}
 
 
 def _time_reads(
@@ -184,14 +202,17 @@ def _writer(place: str) -> Iterator[None]:
 def _write_new_items(place: str) -> None:
     index = _open(place)
     rng = np.random.default_rng(2)
-    vectors = _vectors(np.arange(PUT_ITEMS), 0)
     for number in range(sys.maxsize):
-        # Few enough ids that the index grows by no more than a percent or so.
-        item_ids = [f"new_{item}" for item in rng.choice(10_000, PUT_ITEMS, replace=False)]
-        index.put(VERSION, MODALITIES[0], dict(zip(item_ids, vectors, strict=True)))
+        index.put(VERSION, MODALITIES[0], _new_vectors(rng), announce=True)
         if number == 0:
             print("writing", flush=True)
         time.sleep(PUT_SECONDS)
+
+
+def _new_vectors(rng: np.random.Generator) -> dict[str, np.ndarray | None]:
+    """A put's items, of few enough ids that the index grows by no more than a percent or so."""
+    item_ids = [f"new_{item}" for item in rng.choice(10_000, PUT_ITEMS, replace=False)]
+    return dict(zip(item_ids, _vectors(np.arange(PUT_ITEMS), 0), strict=True))
 
 
 @contextlib.contextmanager

@@ -1,9 +1,11 @@
 """The index that has the embeddings of items ready for ranking."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
+
+from serving.embedding_index.change import Change
 
 
 class EmbeddingIndex(Protocol):
@@ -27,7 +29,12 @@ class EmbeddingIndex(Protocol):
     """
 
     def put(
-        self, version: str, modality: str, vectors: Mapping[str, np.ndarray | None], replace: bool = True
+        self,
+        version: str,
+        modality: str,
+        vectors: Mapping[str, np.ndarray | None],
+        replace: bool = True,
+        announce: bool = False,
     ) -> None:
         """Stores vectors, all or none; when it returns, they are durable.
 
@@ -39,6 +46,8 @@ class EmbeddingIndex(Protocol):
             modality: "image" or "text".
             vectors: finite float32 `[dim]` by item_id, None for an item without content.
             replace: whether they replace what an item has; False leaves an item alone that has an entry.
+            announce: whether all these items come to the end of the version's `changes`, together with their
+                entries or not at all; those that `replace` left alone too.
         Raises:
             InputError: a vector of another type or dim.
         """
@@ -61,6 +70,36 @@ class EmbeddingIndex(Protocol):
 
     def known(self, version: str, modality: str, item_ids: Sequence[str]) -> list[bool]:
         """Whether each item has an entry, be it a vector or None; all False for an unknown version."""
+
+    def changes(self, modality: str, version: str, after: int, limit: int) -> list[Change]:
+        """What was announced of a version, in the order of the puts.
+
+        An item is in it once: a later put moves it to the end. So who asks with the last sequence that it has
+        seen, and 0 at first, learns of every announced item, whose newest vector `get_version` has then.
+        A sequence is used once in a store, also if the version is dropped and made again.
+
+        Args:
+            modality: "image" or "text".
+            version: of the encoder; it need not be served.
+            after: >= 0, the changes' sequences are larger.
+            limit: 1 to 10,000, so many changes at most.
+        Returns:
+            By ascending sequence; none for an unknown version.
+        Raises:
+            InputError: an `after` or a `limit` that cannot be.
+        """
+
+    def scan(self, modality: str, version: str) -> Iterator[tuple[list[str], list[np.ndarray | None]]]:
+        """All entries of a version, in no particular order, in batches of about 1,000.
+
+        Each batch is a read of its own that holds up nobody for long, so the whole is no snapshot: it has
+        every item that was there all the time, may have those that came meanwhile, and may have an item twice.
+
+        Yields:
+            item_ids, and the vector of each, float32 `[dim]`, or None for no content; at least one item.
+        Raises:
+            InputError: there is no such version, when it is called, or any more, while it is read.
+        """
 
     def serve(self, modality: str, version: str) -> None:
         """Makes a version the served one, for all readers at once; the old one stays until it is dropped.

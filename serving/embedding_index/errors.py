@@ -4,6 +4,8 @@ A wrong argument is an `InputError`, which the caller mends; these are the store
 goes on without content, or tries again later.
 """
 
+from serving.store_kind import StoreKind
+
 
 class EmbeddingIndexError(RuntimeError):
     """The index cannot do now what it was asked to."""
@@ -19,3 +21,6 @@ class IndexFull(EmbeddingIndexError):
 
 class CorruptEntry(EmbeddingIndexError):
     """What is stored for an item is not what was written."""
+
+
+EMBEDDING_INDEX = StoreKind("embedding index", IndexUnavailable, IndexFull)

@@ -1,29 +1,34 @@
 """The embedding index in one folder."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import lmdb
 import numpy as np
 
+from serving.checked_arguments import MAX_BATCH, check_limit, check_names, encode_ids
+from serving.embedding_index.change import Change
 from serving.embedding_index.checked_arguments import (
-    MAX_BATCH,
     agree_on_dim,
-    check_names,
+    check_after,
     encode_entries,
-    encode_ids,
     unknown_version,
 )
 from serving.embedding_index.entry_format import decode_entry
-from serving.embedding_index.errors import IndexUnavailable
-from serving.embedding_index.lmdb_environment import LmdbEnvironment
+from serving.embedding_index.errors import EMBEDDING_INDEX, IndexUnavailable
+from serving.lmdb_environment import LmdbEnvironment
 from transforms.input_error import InputError
 
-_STATE, _ENTRIES = "state", "entries"
-_NEXT_GENERATION, _DROPPED = b"next_generation", b"dropped/"
+# All but the first have keys that begin with a generation. A version's feed is there twice: items by sequence,
+# for readers, and sequences by item, to find an item's old place.
+_STATE, _ENTRIES, _CHANGES, _SEQUENCES = "state", "entries", "changes", "sequences"
+_NEXT_GENERATION, _LAST_SEQUENCE, _DROPPED = b"next_generation", b"last_sequence", b"dropped/"
+_SCAN_BATCH = 1_000
 
 
 class LmdbEmbeddingIndex:
@@ -52,12 +57,18 @@ class LmdbEmbeddingIndex:
         max_readers: int = 512,
         readonly: bool = False,
     ) -> None:
-        self._environment = LmdbEnvironment(folder, max_bytes, max_readers, readonly, [_STATE, _ENTRIES])
-        self._state = self._environment.databases[_STATE]
-        self._entries = self._environment.databases[_ENTRIES]
+        names = [_STATE, _ENTRIES, _CHANGES, _SEQUENCES]
+        self._environment = LmdbEnvironment(folder, max_bytes, max_readers, readonly, names, EMBEDDING_INDEX)
+        databases = self._environment.databases
+        self._state, self._entries, self._changes, self._sequences = (databases[name] for name in names)
 
     def put(
-        self, version: str, modality: str, vectors: Mapping[str, np.ndarray | None], replace: bool = True
+        self,
+        version: str,
+        modality: str,
+        vectors: Mapping[str, np.ndarray | None],
+        replace: bool = True,
+        announce: bool = False,
     ) -> None:
         """See `EmbeddingIndex.put`."""
         check_names(modality=modality, version=version)
@@ -67,6 +78,8 @@ class LmdbEmbeddingIndex:
             before = self._find(transaction, modality, version) or self._new_version(transaction)
             agreed = agree_on_dim(modality, version, before.dim, dim)
             added = self._store(transaction, before.prefix, entries, replace)
+            if announce:
+                self._announce(transaction, before.prefix, entries)
             after = _Version(before.generation, agreed, before.count + added)
             if after != before or not entries:
                 transaction.put(_version_key(modality, version), after.to_bytes(), db=self._state)
@@ -105,6 +118,31 @@ class LmdbEmbeddingIndex:
 
         return self._environment.read(look)
 
+    def changes(self, modality: str, version: str, after: int, limit: int) -> list[Change]:
+        """See `EmbeddingIndex.changes`."""
+        check_names(modality=modality, version=version)
+        check_after(after)
+        check_limit(limit)
+
+        def look(transaction: lmdb.Transaction) -> list[Change]:
+            found = self._find(transaction, modality, version)
+            if found is None:
+                return []
+            start = found.prefix + _sequence_key(after + 1)
+            feed = self._items(transaction, self._changes, found.prefix, start)
+            return [
+                Change(int.from_bytes(key[len(found.prefix) :], "big"), bytes(item_id).decode())
+                for key, item_id in islice(feed, limit)
+            ]
+
+        return self._environment.read(look)
+
+    def scan(self, modality: str, version: str) -> Iterator[tuple[list[str], list[np.ndarray | None]]]:
+        """See `EmbeddingIndex.scan`."""
+        # Counting says at the call, and not at the first batch, that there is no such version.
+        self.count(modality, version)
+        return self._scan(modality, version)
+
     def serve(self, modality: str, version: str) -> None:
         """See `EmbeddingIndex.serve`."""
         check_names(modality=modality, version=version)
@@ -126,7 +164,7 @@ class LmdbEmbeddingIndex:
         prefix = _version_key(modality, "")
 
         def look(transaction: lmdb.Transaction) -> list[str]:
-            return [key[len(prefix) :].decode() for key in self._keys(transaction, self._state, prefix, None)]
+            return [key[len(prefix) :].decode() for key in self._keys(transaction, self._state, prefix)]
 
         return self._environment.read(look)
 
@@ -190,6 +228,42 @@ class LmdbEmbeddingIndex:
             )
         return transaction.stat(self._entries)["entries"] - before
 
+    def _announce(self, transaction: lmdb.Transaction, prefix: bytes, keys: Iterable[bytes]) -> None:
+        """Moves items to the end of a version's feed."""
+        sequence = int(bytes(transaction.get(_LAST_SEQUENCE, b"0", db=self._state)))
+        for key in keys:
+            sequence += 1
+            new = _sequence_key(sequence)
+            old = transaction.get(prefix + key, db=self._sequences)
+            if old is not None:
+                transaction.delete(prefix + bytes(old), db=self._changes)
+            transaction.put(prefix + key, new, db=self._sequences)
+            transaction.put(prefix + new, key, db=self._changes)
+        transaction.put(_LAST_SEQUENCE, b"%d" % sequence, db=self._state)
+
+    def _scan(self, modality: str, version: str) -> Iterator[tuple[list[str], list[np.ndarray | None]]]:
+        last = b""
+        while True:
+            # What a batch takes longest for, decoding, is done outside the read.
+            read_on = partial(self._entries_after, modality=modality, version=version, last=last)
+            entries = self._environment.read(read_on)
+            if not entries:
+                return
+            yield (
+                [key.decode() for key, _ in entries],
+                [decode_entry(key, entry) for key, entry in entries],
+            )
+            last = entries[-1][0]
+
+    def _entries_after(
+        self, transaction: lmdb.Transaction, modality: str, version: str, last: bytes
+    ) -> list[tuple[bytes, bytes]]:
+        """The next entries by item id; all come after b""."""
+        prefix = self._find_existing(transaction, modality, version).prefix
+        # No key is between one and the same with a zero byte.
+        found = self._items(transaction, self._entries, prefix, prefix + last + b"\0")
+        return [(key[len(prefix) :], bytes(entry)) for key, entry in islice(found, _SCAN_BATCH)]
+
     def _read(
         self, transaction: lmdb.Transaction, modality: str, version: str, keys: Sequence[bytes]
     ) -> list[np.ndarray | None]:
@@ -201,27 +275,39 @@ class LmdbEmbeddingIndex:
         ]
 
     def _sweep(self, transaction: lmdb.Transaction) -> bool:
-        """Deletes some entries of a dropped version; whether there may be more."""
+        """Deletes some of what a dropped version had; whether there may be more."""
         dropped = self._keys(transaction, self._state, _DROPPED, limit=1)
         if not dropped:
             return False
-        entries = self._keys(transaction, self._entries, dropped[0][len(_DROPPED) :], limit=MAX_BATCH)
-        for key in entries:
-            transaction.delete(key, db=self._entries)
-        if not entries:
-            transaction.delete(dropped[0], db=self._state)
+        prefix = dropped[0][len(_DROPPED) :]
+        for database in (self._entries, self._changes, self._sequences):
+            keys = self._keys(transaction, database, prefix, limit=MAX_BATCH)
+            for key in keys:
+                transaction.delete(key, db=database)
+            if keys:
+                return True
+        transaction.delete(dropped[0], db=self._state)
         return True
 
-    @staticmethod
-    def _keys(transaction: lmdb.Transaction, database: Any, prefix: bytes, limit: int | None) -> list[bytes]:
+    def _keys(
+        self, transaction: lmdb.Transaction, database: Any, prefix: bytes, limit: int | None = None
+    ) -> list[bytes]:
         """The first keys that begin with a prefix, sorted."""
-        keys: list[bytes] = []
+        return [key for key, _ in islice(self._items(transaction, database, prefix, prefix), limit)]
+
+    @staticmethod
+    def _items(
+        transaction: lmdb.Transaction, database: Any, prefix: bytes, start: bytes
+    ) -> Iterator[tuple[bytes, bytes | memoryview]]:
+        """The keys from `start` on that begin with a prefix, sorted, and their values, which are the map's."""
         with transaction.cursor(database) as cursor:
-            is_there = cursor.set_range(prefix)
-            while is_there and len(keys) != limit and bytes(cursor.key()).startswith(prefix):
-                keys.append(bytes(cursor.key()))
-                is_there = cursor.next()
-        return keys
+            if not cursor.set_range(start):
+                return
+            for view, value in cursor:
+                key = bytes(view)
+                if not key.startswith(prefix):
+                    return
+                yield key, value
 
 
 @dataclass(frozen=True)
@@ -247,3 +333,7 @@ def _version_key(modality: str, version: str) -> bytes:
 
 def _served_key(modality: str) -> bytes:
     return f"served/{modality}".encode()
+
+
+def _sequence_key(sequence: int) -> bytes:
+    return sequence.to_bytes(8, "big")

@@ -1,14 +1,14 @@
 """Fills the index with the embeddings of a catalog."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
 
-from models.parquet_files import list_files, open_parquet
-from serving.embedding_index.checked_arguments import MAX_BATCH
+from models.parquet_files import list_files
+from serving.checked_arguments import MAX_BATCH
+from serving.embedding_index.embedding_files import encoder_fingerprints, read_embeddings
 from serving.embedding_index.embedding_index import EmbeddingIndex
 from transforms.input_error import InputError
 
@@ -36,10 +36,13 @@ def load_embeddings(
     fingerprint: str | None = None,
     batch_size: int = 5_000,
     replace: bool = True,
+    skip: Container[str] = (),
+    serve: bool = True,
 ) -> LoadedEmbeddings:
     """Puts what CatalogEmbedder wrote into a version of the index, and serves it once everything is in.
 
-    Where it fails, the version that was served still is, and it can be run again.
+    Where it fails, the version that was served still is, and it can be run again; what is there already is not
+    written again.
 
     Args:
         index: any store.
@@ -50,6 +53,8 @@ def load_embeddings(
         batch_size: items a put, at most 10,000.
         replace: whether these vectors replace those that items have already; False where new items may have
             been put into this version, which are younger than the catalog.
+        skip: items that are left alone, whether they have an entry or not.
+        serve: whether the version is served in the end; False where the caller does so.
     Raises:
         InputError: no such file or column, a broken file, or embeddings of other encoders.
         EmbeddingIndexError: the store fails.
@@ -59,26 +64,25 @@ def load_embeddings(
     files = list_files(folder)
     if not files:
         raise InputError(f"expected embeddings in {folder}, got no file")
-    _check_fingerprints(files, modality, fingerprint)
+    _check_fingerprint(folder, modality, fingerprint)
     items = vectors = 0
     for file in files:
-        for batch in _read(file, ["item_id", f"{modality}_embedding"], batch_size):
+        for batch in read_embeddings(file, ["item_id", f"{modality}_embedding"], batch_size):
             ids, embeddings = batch.columns
             rows = zip(ids.to_pylist(), embeddings.to_numpy(zero_copy_only=False), strict=True)
-            index.put(version, modality, dict(rows), replace)
+            vectors_of = {item_id: vector for item_id, vector in rows if item_id not in skip}
+            index.put(version, modality, _changed(index, version, modality, vectors_of), replace)
             items += batch.num_rows
             vectors += batch.num_rows - embeddings.null_count
         _LOG.info("%s version %s: %d items are in the index", modality, version, items)
-    index.serve(modality, version)
+    if serve:
+        index.serve(modality, version)
     return LoadedEmbeddings(items, vectors)
 
 
-def _check_fingerprints(files: list[str], modality: str, expected: str | None) -> None:
+def _check_fingerprint(folder: str, modality: str, expected: str | None) -> None:
     """Vectors of several encoders do not compare, so that they must not come into one version."""
-    found: set[str] = set()
-    for file in files:
-        for batch in _read(file, [f"{modality}_encoder"], MAX_BATCH):
-            found.update(pc.unique(batch.column(0).drop_null()).to_pylist())
+    found = encoder_fingerprints(folder, modality)
     if len(found) != 1 or expected not in (None, *found):
         raise InputError(
             f"expected {modality} embeddings of {f'the encoder {expected}' if expected else 'one encoder'},"
@@ -86,13 +90,23 @@ def _check_fingerprints(files: list[str], modality: str, expected: str | None) -
         )
 
 
-def _read(file: str, columns: list[str], batch_size: int) -> Iterator[pa.RecordBatch]:
-    try:
-        with open_parquet(file) as stream:
-            missing = [name for name in columns if name not in stream.schema_arrow.names]
-            if missing:
-                raise InputError(f"{file}: expected embeddings with {', '.join(missing)}, got none")
-            for batch in stream.iter_batches(batch_size, columns=columns):
-                yield batch.select(columns)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{file}: expected a Parquet file of embeddings, got {error}") from error
+def _changed(
+    index: EmbeddingIndex, version: str, modality: str, vectors: Mapping[str, np.ndarray | None]
+) -> dict[str, np.ndarray | None]:
+    """Those that the version does not have, or has other than this."""
+    item_ids = list(vectors)
+    known = index.known(version, modality, item_ids)
+    if not any(known):
+        return dict(vectors)
+    stored = index.get_version(version, modality, item_ids)
+    return {
+        item_id: vectors[item_id]
+        for item_id, is_known, vector in zip(item_ids, known, stored, strict=True)
+        if not (is_known and _is_same(vector, vectors[item_id]))
+    }
+
+
+def _is_same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)

@@ -1,34 +1,41 @@
 """The embedding index in Redis."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from serving.checked_arguments import check_limit, check_names, encode_ids
+from serving.embedding_index.change import Change
 from serving.embedding_index.checked_arguments import (
     agree_on_dim,
-    check_names,
+    check_after,
     encode_entries,
-    encode_ids,
     unknown_version,
 )
 from serving.embedding_index.entry_format import decode_entry
-from serving.embedding_index.errors import IndexFull, IndexUnavailable
+from serving.embedding_index.errors import EMBEDDING_INDEX, IndexUnavailable
+from serving.redis_connection import RedisConnection
 from transforms.input_error import InputError
 
 # How often a change or a read starts over because somebody switched, made or dropped a version meanwhile.
 _ATTEMPTS = 20
+_SCAN_BATCH = 1_000
+# Moves items to the end of a version's feed. As a part of a transaction no other writer's come in between.
+_ANNOUNCE = """
+local sequence = redis.call('INCRBY', KEYS[1], #ARGV) - #ARGV
+for place, item_id in ipairs(ARGV) do
+  redis.call('ZADD', KEYS[2], sequence + place, item_id)
+end
+"""
 
 
 class RedisEmbeddingIndex:
     """`EmbeddingIndex` in Redis, shared by many machines.
 
-    A version's entries are one hash; another hash has each version's dim, and a string names the served
-    version. All keys of a modality have its name as hash tag, so that they lie on one node. A put, a switch
+    A version's entries are one hash and its feed is one sorted set; another hash has each version's dim, and
+    a string names the served version. All keys of a modality have its name as hash tag, so that they lie on one node. A put, a switch
     and a drop are a transaction each (WATCH, MULTI, EXEC). A get asks in one go for the entries of the
     version that was served last time and then for the served version, and asks again only if that has become
     another. Reads are no transactions, since a server whose memory is full refuses these even if they only
@@ -53,27 +60,18 @@ class RedisEmbeddingIndex:
         self, url: str, prefix: str = "adlens", timeout_seconds: float = 1.0, allow_volatile: bool = False
     ) -> None:
         check_names(prefix=prefix)
-        if not timeout_seconds > 0:
-            raise InputError(f"expected timeout_seconds above 0, got {timeout_seconds}")
         self._prefix = prefix
         # By modality. It may be out of date, which a get notices.
         self._last_served: dict[str, str] = {}
-        try:
-            # Its types allow for decoded answers, which this client does not give.
-            self._client: Any = redis.Redis.from_url(
-                url,
-                socket_timeout=timeout_seconds,
-                socket_connect_timeout=timeout_seconds,
-                retry=Retry(NoBackoff(), 1),
-            )
-        except ValueError as error:
-            # The URL may hold a password, so it is not shown.
-            raise InputError(f"expected the URL of a Redis, redis://host:port; {error}") from error
-        if not allow_volatile:
-            self._check_server()
+        self._redis = RedisConnection(url, timeout_seconds, allow_volatile, EMBEDDING_INDEX)
 
     def put(
-        self, version: str, modality: str, vectors: Mapping[str, np.ndarray | None], replace: bool = True
+        self,
+        version: str,
+        modality: str,
+        vectors: Mapping[str, np.ndarray | None],
+        replace: bool = True,
+        announce: bool = False,
     ) -> None:
         """See `EmbeddingIndex.put`."""
         check_names(modality=modality, version=version)
@@ -90,6 +88,9 @@ class RedisEmbeddingIndex:
                 pipe.hset(self._entries(modality, version), mapping=entries)
             for key, entry in () if replace else entries.items():
                 pipe.hsetnx(self._entries(modality, version), key, entry)
+            if announce and entries:
+                keys = self._sequence(modality), self._changes(modality, version)
+                pipe.eval(_ANNOUNCE, len(keys), *keys, *entries)
 
         self._change([self._dims(modality)], change)
 
@@ -111,7 +112,7 @@ class RedisEmbeddingIndex:
         """See `EmbeddingIndex.get_version`."""
         check_names(modality=modality, version=version)
         keys = encode_ids(item_ids)
-        with self._pipeline() as pipe:
+        with self._redis.pipeline() as pipe:
             self._ask(pipe, modality, version, keys)
             pipe.hexists(self._dims(modality), version)
             *found, is_there = pipe.execute()
@@ -123,10 +124,33 @@ class RedisEmbeddingIndex:
         """See `EmbeddingIndex.known`."""
         check_names(modality=modality, version=version)
         keys = encode_ids(item_ids)
-        with self._pipeline() as pipe:
+        with self._redis.pipeline() as pipe:
             for key in keys:
                 pipe.hexists(self._entries(modality, version), key)
             return [bool(is_there) for is_there in pipe.execute()]
+
+    def changes(self, modality: str, version: str, after: int, limit: int) -> list[Change]:
+        """See `EmbeddingIndex.changes`."""
+        check_names(modality=modality, version=version)
+        check_after(after)
+        check_limit(limit)
+        with self._redis.errors():
+            found = self._redis.client.zrange(
+                self._changes(modality, version),
+                after + 1,
+                "+inf",
+                byscore=True,
+                offset=0,
+                num=limit,
+                withscores=True,
+            )
+        return [Change(int(sequence), item_id.decode()) for item_id, sequence in found]
+
+    def scan(self, modality: str, version: str) -> Iterator[tuple[list[str], list[np.ndarray | None]]]:
+        """See `EmbeddingIndex.scan`."""
+        # Counting says at the call, and not at the first batch, that there is no such version.
+        self.count(modality, version)
+        return self._scan(modality, version)
 
     def serve(self, modality: str, version: str) -> None:
         """See `EmbeddingIndex.serve`."""
@@ -143,20 +167,20 @@ class RedisEmbeddingIndex:
     def served_version(self, modality: str) -> str | None:
         """See `EmbeddingIndex.served_version`."""
         check_names(modality=modality)
-        with _translated_errors():
-            version = self._client.get(self._served(modality))
+        with self._redis.errors():
+            version = self._redis.client.get(self._served(modality))
         return None if version is None else version.decode()
 
     def versions(self, modality: str) -> list[str]:
         """See `EmbeddingIndex.versions`."""
         check_names(modality=modality)
-        with _translated_errors():
-            return sorted(version.decode() for version in self._client.hkeys(self._dims(modality)))
+        with self._redis.errors():
+            return sorted(version.decode() for version in self._redis.client.hkeys(self._dims(modality)))
 
     def count(self, modality: str, version: str) -> int:
         """See `EmbeddingIndex.count`."""
         check_names(modality=modality, version=version)
-        with self._pipeline() as pipe:
+        with self._redis.pipeline() as pipe:
             pipe.hlen(self._entries(modality, version))
             pipe.hexists(self._dims(modality), version)
             count, is_there = pipe.execute()
@@ -175,28 +199,13 @@ class RedisEmbeddingIndex:
                 raise InputError(f"{modality} version {version} is being served; serve another one first")
             pipe.multi()
             pipe.hdel(self._dims(modality), version)
-            pipe.unlink(self._entries(modality, version))
+            pipe.unlink(self._entries(modality, version), self._changes(modality, version))
 
         self._change([self._dims(modality), self._served(modality)], change)
 
     def close(self) -> None:
         """See `EmbeddingIndex.close`."""
-        self._client.close()
-
-    def _check_server(self) -> None:
-        with self._pipeline() as pipe:
-            pipe.info("persistence")
-            pipe.info("memory")
-            persistence, memory = pipe.execute()
-        if not persistence["aof_enabled"]:
-            raise InputError(
-                "expected a Redis that keeps what it acknowledges (appendonly yes), got one without"
-            )
-        policy = memory["maxmemory_policy"]
-        if policy.startswith("allkeys"):
-            raise InputError(
-                f"expected a Redis that evicts nothing (maxmemory-policy noeviction), got {policy}"
-            )
+        self._redis.close()
 
     def _served(self, modality: str) -> str:
         return f"{self._prefix}:{{{modality}}}:served"
@@ -207,6 +216,27 @@ class RedisEmbeddingIndex:
     def _entries(self, modality: str, version: str) -> str:
         return f"{self._prefix}:{{{modality}}}:entries:{version}"
 
+    def _changes(self, modality: str, version: str) -> str:
+        return f"{self._prefix}:{{{modality}}}:changes:{version}"
+
+    def _sequence(self, modality: str) -> str:
+        return f"{self._prefix}:{{{modality}}}:sequence"
+
+    def _scan(self, modality: str, version: str) -> Iterator[tuple[list[str], list[np.ndarray | None]]]:
+        cursor = None
+        while cursor != 0:
+            with self._redis.pipeline() as pipe:
+                pipe.hscan(self._entries(modality, version), cursor or 0, count=_SCAN_BATCH)
+                pipe.hexists(self._dims(modality), version)
+                (cursor, entries), is_there = pipe.execute()
+            if not is_there:
+                raise unknown_version(modality, version)
+            if entries:
+                yield (
+                    [key.decode() for key in entries],
+                    [decode_entry(key, entry) for key, entry in entries.items()],
+                )
+
     def _read_if_served(
         self, modality: str, version: str | None, keys: Sequence[bytes]
     ) -> tuple[str | None, list[list[bytes | None]]]:
@@ -214,7 +244,7 @@ class RedisEmbeddingIndex:
 
         A version that is served after its entries were read was not dropped before.
         """
-        with self._pipeline() as pipe:
+        with self._redis.pipeline() as pipe:
             if version is not None:
                 self._ask(pipe, modality, version, keys)
             pipe.get(self._served(modality))
@@ -229,7 +259,7 @@ class RedisEmbeddingIndex:
     def _change(self, watched: Sequence[str], change: Callable[[Any], None]) -> None:
         """Runs a change that first looks, then queues commands; starts over if what it saw has changed."""
         for _ in range(_ATTEMPTS):
-            with self._pipeline(is_transaction=True) as pipe:
+            with self._redis.pipeline(is_transaction=True) as pipe:
                 try:
                     pipe.watch(*watched)
                     change(pipe)
@@ -239,26 +269,9 @@ class RedisEmbeddingIndex:
                 return
         raise IndexUnavailable(f"others changed {', '.join(watched)} {_ATTEMPTS} times during a change")
 
-    @contextmanager
-    def _pipeline(self, is_transaction: bool = False) -> Iterator[Any]:
-        with _translated_errors(), self._client.pipeline(transaction=is_transaction) as pipe:
-            yield pipe
-
 
 def _decode(keys: Sequence[bytes], found: list[list[bytes | None]]) -> list[np.ndarray | None]:
     entries = found[0] if found else []
     return [
         None if entry is None else decode_entry(key, entry) for key, entry in zip(keys, entries, strict=True)
     ]
-
-
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    try:
-        yield
-    except redis.RedisError as error:
-        # What comes before repeats the command, with its vectors.
-        reason = str(error).rpartition(" of pipeline caused error: ")[2]
-        # MISCONF is its answer to a write while its disk is full.
-        is_full = isinstance(error, redis.exceptions.OutOfMemoryError) or reason.startswith("MISCONF")
-        raise (IndexFull if is_full else IndexUnavailable)(f"Redis: {reason}") from error

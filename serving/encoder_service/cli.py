@@ -8,15 +8,9 @@ import sys
 import threading
 from contextlib import nullcontext
 from dataclasses import fields
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from serving.encoder_service.config import EncoderServiceConfig
-from transforms.input_error import InputError
-
-if TYPE_CHECKING:
-    from serving.embedding_index.embedding_index import EmbeddingIndex
+from serving.store_address import store_address
 
 _HELP = {
     "image_model": "the model server's name of the encoder of pictures",
@@ -30,8 +24,18 @@ _HELP = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `run` reads."""
-    parser.add_argument("--queue", required=True, help="redis://HOST:PORT/N, or the queue's database file")
-    parser.add_argument("--index", required=True, help="redis://HOST:PORT/N, or the index's folder")
+    parser.add_argument(
+        "--queue",
+        type=store_address,
+        required=True,
+        help="redis://HOST:PORT/N, the queue's database file, or @FILE with the address",
+    )
+    parser.add_argument(
+        "--index",
+        type=store_address,
+        required=True,
+        help="redis://HOST:PORT/N, the index's folder, or @FILE with the address",
+    )
     parser.add_argument("--model-server", required=True, metavar="HOST:PORT", help="the gRPC port")
     for field in fields(EncoderServiceConfig):
         if field.name in _HELP:
@@ -52,13 +56,14 @@ def run(options: argparse.Namespace) -> int:
     """
     config = EncoderServiceConfig(**{name: getattr(options, name) for name in _HELP})
     # TensorFlow's messages take seconds to import, which a wrong setting need not wait for.
+    from serving.embedding_index.open_embedding_index import open_embedding_index
     from serving.encoder_service.remote_encoder import open_channel
     from serving.encoder_service.status_server import StatusServer
     from serving.encoder_service.worker import Workers
     from serving.item_queue.open_item_queue import open_item_queue
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    queue, index = open_item_queue(options.queue), _open_index(options.index)
+    queue, index = open_item_queue(options.queue), open_embedding_index(options.index)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -79,16 +84,3 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(workers.metrics.status()), file=sys.stderr)
     index.close()
     return 0
-
-
-def _open_index(address: str) -> "EmbeddingIndex":
-    scheme = urlsplit(address).scheme
-    if scheme in ("redis", "rediss", "unix"):
-        from serving.embedding_index.redis_embedding_index import RedisEmbeddingIndex
-
-        return RedisEmbeddingIndex(address)
-    if "://" in address:
-        raise InputError(f"expected an index at redis://, rediss://, unix:// or in a folder, got {scheme}://")
-    from serving.embedding_index.lmdb_embedding_index import LmdbEmbeddingIndex
-
-    return LmdbEmbeddingIndex(Path(address))

@@ -162,7 +162,7 @@ class EncoderService:
         for modality, items in encoded.items():
             written = items.of(item_ids)
             for version, vectors in written.items():
-                self.index.put(version, modality, vectors)
+                self.index.put(version, modality, vectors, announce=True)
             usable &= self._served_of(modality, written)
         now = time.time()
         settled = self.queue.acknowledge(held)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from models.encoder.bytes_encoder import INPUT_NAMES
+from models.encoder.input_names import INPUT_NAMES
 from serving.encoder_service.errors import EncoderRefused, EncoderUnavailable
 
 # Codes that say something of the server, of the way to it or of its set-up, and nothing of the items.
@@ -27,8 +27,12 @@ _MAX_RESPONSE_BYTES = 256 << 20
 
 
 def open_channel(address: str) -> grpc.Channel:
-    """A channel to the model server's gRPC port that finds a restarted server within a second."""
+    """A channel to the model server's gRPC port that finds a restarted server within a second.
+
+    Where the name stands for several servers, calls take turns among them.
+    """
     options = [
+        ("grpc.lb_policy_name", "round_robin"),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1_000),
         ("grpc.max_receive_message_length", _MAX_RESPONSE_BYTES),

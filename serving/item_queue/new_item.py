@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass
 
+from serving.checked_arguments import MAX_ID_BYTES, check_text
 from transforms.ingest_config import IngestConfig
 from transforms.input_error import InputError
 
-MAX_ID_BYTES = 256
 MAX_TITLE_BYTES = 16_384
 # The same bound as the logs'.
 MAX_IMAGE_BYTES = IngestConfig.max_image_bytes
@@ -35,11 +35,11 @@ class NewItem:
     introduced_at: float
 
     def __post_init__(self) -> None:
-        _check_text("item_id", self.item_id, 1, MAX_ID_BYTES)
-        _check_text("category_id", self.category_id, 0, MAX_ID_BYTES)
-        _check_text("shop_id", self.shop_id, 0, MAX_ID_BYTES)
+        check_text("item item_id", self.item_id, 1, MAX_ID_BYTES)
+        check_text("item category_id", self.category_id, 0, MAX_ID_BYTES)
+        check_text("item shop_id", self.shop_id, 0, MAX_ID_BYTES)
         if self.title is not None:
-            _check_text("title", self.title, 0, MAX_TITLE_BYTES)
+            check_text("item title", self.title, 0, MAX_TITLE_BYTES)
         if self.image is not None and len(self.image) > MAX_IMAGE_BYTES:
             raise InputError(f"item image: expected at most {MAX_IMAGE_BYTES} bytes, got {len(self.image)}")
         if not math.isfinite(self.introduced_at):
@@ -55,14 +55,3 @@ class NewItem:
     def size(self) -> int:
         """Bytes of its content."""
         return len(self.image or b"") + len((self.title or "").encode())
-
-
-def _check_text(name: str, text: str, least: int, most: int) -> None:
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise InputError(f"item {name}: expected a text that UTF-8 can hold, got {text!r:.80}") from None
-    if not least <= size <= most:
-        raise InputError(f"item {name}: expected {least} to {most} bytes, got {size}")
-    if "\0" in text:
-        raise InputError(f"item {name}: expected no zero byte, got {text!r:.80}")

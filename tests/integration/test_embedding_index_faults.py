@@ -10,7 +10,7 @@ from pathlib import Path
 
 import embedding_writer
 import pytest
-from embedding_writer import BATCH, NEWEST, count_stored, open_index, write_batch
+from embedding_writer import BATCH, NEWEST, announced, count_stored, open_index, write_batch
 from redis_server import RedisServer
 
 from serving.embedding_index.errors import IndexUnavailable
@@ -61,6 +61,9 @@ def test_killed_writers(store: str, tmp_path: Path, request: pytest.FixtureReque
     stored = [count_stored(index, number) for number in set(acknowledged + unfinished)]
     assert set(stored) <= {0, BATCH}
     assert index.count("image", "v1") == sum(stored) + 1
+    # The feed has what is stored, each item once.
+    scanned = {item_id for item_ids, _ in index.scan("image", "v1") for item_id in item_ids}
+    assert sorted(announced(index)) == sorted(scanned)
     newest = index.get_version("v1", "image", [NEWEST])[0]
     assert newest is not None and newest[0] >= max(acknowledged)
     index.close()

@@ -36,12 +36,13 @@ def item_ids(number: int) -> list[str]:
 
 
 def write_batch(index: EmbeddingIndex, number: int) -> None:
-    """Puts a batch: every seventh item has no content, the others have vectors that say whose they are."""
+    """Puts and announces a batch: every seventh item has no content, the others have vectors that say whose they are."""
     vectors = {
         name: None if item % 7 == 0 else np.full(DIM, 1000 * number + item, np.float32)
         for item, name in enumerate(item_ids(number))
     }
-    index.put("v1", "image", vectors | {NEWEST: np.full(DIM, number, np.float32)})
+    newest = {NEWEST: np.full(DIM, number, np.float32)}
+    index.put("v1", "image", vectors | newest, announce=True)
 
 
 def count_stored(index: EmbeddingIndex, number: int) -> int:
@@ -52,6 +53,16 @@ def count_stored(index: EmbeddingIndex, number: int) -> int:
         is_known and (vector is None if item % 7 == 0 else bool((vector == 1000 * number + item).all()))
         for item, (is_known, vector) in enumerate(zip(known, found, strict=True))
     )
+
+
+def announced(index: EmbeddingIndex) -> list[str]:
+    """The whole feed."""
+    item_ids: list[str] = []
+    after = 0
+    while changes := index.changes("image", "v1", after, 10_000):
+        after = changes[-1].sequence
+        item_ids += [change.item_id for change in changes]
+    return item_ids
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis_server import RedisServer
 
+from serving.embedding_index.change import Change
 from serving.embedding_index.embedding_index import EmbeddingIndex
 from serving.embedding_index.errors import IndexUnavailable
 from serving.embedding_index.lmdb_embedding_index import LmdbEmbeddingIndex
@@ -232,11 +233,169 @@ def test_vectors_are_the_callers_own(index: EmbeddingIndex) -> None:
     assert _lists(index.get_version("v1", "image", ["a"])) == [[1, 3]]
 
 
+def _announced(index: EmbeddingIndex, version: str = "v1", after: int = 0, limit: int = 10_000) -> list[str]:
+    return [change.item_id for change in index.changes("image", version, after, limit)]
+
+
+def test_announced_items_come_to_the_end_of_the_feed(index: EmbeddingIndex) -> None:
+    index.put("v1", "image", {"silent": _vector(1)})
+    assert index.changes("image", "v1", 0, 10) == []
+    index.put("v1", "image", {"a": _vector(1), "ä": None, "c": _vector(3)}, announce=True)
+    first = index.changes("image", "v1", 0, 10)
+    assert sorted(change.item_id for change in first) == ["a", "c", "ä"]
+    index.put("v1", "image", {"d": _vector(4)}, announce=True)
+    index.put("v1", "image", {"a": _vector(5)}, announce=True)
+    index.put("v1", "image", {"c": _vector(6)})
+    changes = index.changes("image", "v1", 0, 10)
+    assert sorted(change.item_id for change in changes[:2]) == ["c", "ä"]
+    assert [change.item_id for change in changes[2:]] == ["d", "a"]
+    # Who has seen the first three is told of the new one, and of the one that has changed since.
+    assert index.changes("image", "v1", first[-1].sequence, 10) == changes[2:]
+    assert index.changes("image", "v1", changes[-1].sequence, 10) == []
+    assert all(isinstance(change, Change) and change.sequence > 0 for change in changes)
+    sequences = [change.sequence for change in changes]
+    assert sequences == sorted(set(sequences))
+
+
+def test_a_feed_is_read_in_parts(index: EmbeddingIndex) -> None:
+    items = {f"item_{number}" for number in range(25)}
+    index.put("v1", "image", dict.fromkeys(items), announce=True)
+    after, parts = 0, []
+    while changes := index.changes("image", "v1", after, 10):
+        after = changes[-1].sequence
+        parts.append([change.item_id for change in changes])
+    assert [len(part) for part in parts] == [10, 10, 5]
+    assert {item for part in parts for item in part} == items
+
+
+def test_items_that_a_put_leaves_alone_are_announced_too(index: EmbeddingIndex) -> None:
+    index.put("v1", "image", {"a": _vector(1)})
+    index.put("v1", "image", {"a": _vector(2), "b": _vector(3)}, replace=False, announce=True)
+    assert sorted(_announced(index)) == ["a", "b"]
+    assert _lists(index.get_version("v1", "image", ["a", "b"])) == [[1], [3]]
+
+
+def test_a_put_that_fails_announces_nothing(index: EmbeddingIndex) -> None:
+    index.put("v1", "image", {"a": _vector(1, 2)}, announce=True)
+    with pytest.raises(InputError, match="expected vectors of dim 2, got 1"):
+        index.put("v1", "image", {"b": _vector(1)}, announce=True)
+    index.put("v1", "image", {}, announce=True)
+    assert _announced(index) == ["a"]
+
+
+def test_versions_have_feeds_of_their_own(index: EmbeddingIndex) -> None:
+    index.put("1", "image", {"a": None}, announce=True)
+    index.put("11", "image", {"b": None}, announce=True)
+    index.put("1", "text", {"c": None}, announce=True)
+    index.serve("image", "11")
+    assert (_announced(index, "1"), _announced(index, "11"), _announced(index, "2")) == (["a"], ["b"], [])
+    assert [change.item_id for change in index.changes("text", "1", 0, 9)] == ["c"]
+    index.drop("image", "1")
+    assert (_announced(index, "1"), _announced(index, "11")) == ([], ["b"])
+
+
+def test_a_version_that_is_made_again_uses_no_sequence_again(index: EmbeddingIndex) -> None:
+    """Whoever has followed the old one learns of what comes into the new one."""
+    index.put("v1", "image", dict.fromkeys("abc"), announce=True)
+    last = index.changes("image", "v1", 0, 9)[-1].sequence
+    index.drop("image", "v1")
+    index.put("v1", "image", {"a": None}, announce=True)
+    assert _announced(index, after=last) == _announced(index) == ["a"]
+
+
+@pytest.mark.parametrize("after, limit", [(-1, 1), (2**53, 1), (0, 0), (0, 10_001)])
+def test_changes_that_cannot_be_asked_for(index: EmbeddingIndex, after: int, limit: int) -> None:
+    with pytest.raises(InputError, match="expected (after as|a limit of)"):
+        index.changes("image", "v1", after, limit)
+
+
+def test_a_follower_misses_nothing(index: EmbeddingIndex) -> None:
+    """Three threads announce the same 30 items again and again, one follows; it ends with the newest of all."""
+    items = [f"item_{number}" for number in range(30)]
+    rounds, done, copy = 15, threading.Event(), {}
+
+    def write(writer: int) -> None:
+        for turn in range(rounds):
+            for start in range(0, len(items), 10):
+                index.put(
+                    "v1",
+                    "image",
+                    {item: _vector(writer, turn) for item in items[start : start + 10]},
+                    announce=True,
+                )
+
+    def follow() -> None:
+        after, is_last = 0, False
+        while not is_last:
+            is_last = done.is_set()
+            while changes := index.changes("image", "v1", after, 7):
+                after = changes[-1].sequence
+                asked = [change.item_id for change in changes]
+                copy.update(zip(asked, _lists(index.get_version("v1", "image", asked)), strict=True))
+
+    follower = threading.Thread(target=follow)
+    index.put("v1", "image", {})
+    follower.start()
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(write, range(3)))
+    done.set()
+    follower.join()
+    assert copy == dict(zip(items, _lists(index.get_version("v1", "image", items)), strict=True))
+    assert sorted(_announced(index)) == sorted(items)
+
+
+def _scanned(index: EmbeddingIndex, version: str) -> dict[str, list[float] | None]:
+    found: dict[str, list[float] | None] = {}
+    for item_ids, vectors in index.scan("image", version):
+        assert 1 <= len(item_ids)
+        found |= dict(zip(item_ids, _lists(vectors), strict=True))
+    return found
+
+
+def test_a_scan_has_every_entry_of_its_version(index: EmbeddingIndex) -> None:
+    entries = {f"item_{number}": None if number % 7 == 0 else _vector(number, 1) for number in range(3_500)}
+    for version in ("1", "2", "3"):
+        index.put(version, "image", {f"of_{version}": _vector(0, 0)})
+    index.put("2", "image", entries)
+    expected = {item: None if vector is None else vector.tolist() for item, vector in entries.items()}
+    assert _scanned(index, "2") == expected | {"of_2": [0, 0]}
+    assert _scanned(index, "1") == {"of_1": [0, 0]}
+    # Batches are bounded, so that nobody waits for long.
+    sizes = [len(item_ids) for item_ids, _ in index.scan("image", "2")]
+    assert len(sizes) >= 3 and max(sizes) < 2_000
+
+
+def test_scans_of_versions_that_are_not_there(index: EmbeddingIndex) -> None:
+    index.put("v1", "image", {})
+    assert list(index.scan("image", "v1")) == []
+    with pytest.raises(InputError, match="expected a version of image that is in the index, got 'v2'"):
+        index.scan("image", "v2")
+    index.put("v2", "image", {str(number): None for number in range(5_000)})
+    batches = index.scan("image", "v2")
+    next(batches)
+    index.drop("image", "v2")
+    with pytest.raises(InputError, match="expected a version of image that is in the index, got 'v2'"):
+        next(batches)
+
+
+def test_a_scan_has_what_was_there_all_the_time(index: EmbeddingIndex) -> None:
+    index.put("v1", "image", {f"old_{number}": _vector(number) for number in range(3_000)})
+    found: set[str] = set()
+    for turn, (item_ids, _) in enumerate(index.scan("image", "v1")):
+        found.update(item_ids)
+        index.put("v1", "image", {f"new_{turn}_{number}": _vector(0) for number in range(100)})
+        if turn == 100:
+            pytest.fail("a scan that does not end")
+    assert {item for item in found if item.startswith("old_")} == {f"old_{n}" for n in range(3_000)}
+
+
 _ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 _vectors = st.none() | st.lists(
     st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=3, max_size=3
 )
-_puts = st.tuples(st.sampled_from(["v1", "v2"]), st.dictionaries(_ids, _vectors, max_size=6), st.booleans())
+_puts = st.tuples(
+    st.sampled_from(["v1", "v2"]), st.dictionaries(_ids, _vectors, max_size=6), st.booleans(), st.booleans()
+)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -245,16 +404,20 @@ def test_is_a_dictionary(index: EmbeddingIndex, puts: list) -> None:
     for version in index.versions("image"):
         index.drop("image", version)
     expected: dict[str, dict] = {}
-    for version, vectors, replace in puts:
+    # Of each item the number of its last announced put, in the feeds' order.
+    announced: dict[str, dict[str, int]] = {"v1": {}, "v2": {}}
+    for number, (version, vectors, replace, announce) in enumerate(puts):
         index.put(
             version,
             "image",
             {item: None if vector is None else _vector(*vector) for item, vector in vectors.items()},
             replace,
+            announce,
         )
+        announced[version] |= dict.fromkeys(vectors if announce else (), number)
         old = expected.setdefault(version, {})
         expected[version] = old | vectors if replace else vectors | old
-    asked = sorted({item for _, vectors, _ in puts for item in vectors})
+    asked = sorted({item for _, vectors, _, _ in puts for item in vectors})
     assert index.versions("image") == sorted(expected)
     for version, entries in expected.items():
         assert index.count("image", version) == len(entries)
@@ -263,6 +426,10 @@ def test_is_a_dictionary(index: EmbeddingIndex, puts: list) -> None:
         assert [None if vector is None else vector.tolist() for vector in found] == [
             entries.get(item) for item in asked
         ]
+        assert _scanned(index, version) == entries
+        feed = _announced(index, version)
+        assert sorted(feed) == sorted(announced[version])
+        assert sorted(announced[version].values()) == [announced[version][item] for item in feed]
 
 
 def test_a_read_is_of_one_version_while_it_switches(index: EmbeddingIndex) -> None:

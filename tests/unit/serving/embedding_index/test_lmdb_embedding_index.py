@@ -7,7 +7,7 @@ import lmdb
 import numpy as np
 import pytest
 
-from serving.embedding_index import lmdb_environment
+from serving import lmdb_environment
 from serving.embedding_index.errors import CorruptEntry, IndexFull, IndexUnavailable
 from serving.embedding_index.lmdb_embedding_index import LmdbEmbeddingIndex
 from transforms.input_error import InputError
@@ -26,9 +26,9 @@ def _is_whole(index: LmdbEmbeddingIndex, number: int) -> bool:
     return all(np.array_equal(one, two) for one, two in zip(found, batch.values(), strict=True))
 
 
-def _raw_entries(folder: Path) -> list[bytes]:
-    with lmdb.open(str(folder), max_dbs=2, readonly=True) as environment:
-        entries = environment.open_db(b"entries", create=False)
+def _raw_entries(folder: Path, database: str = "entries") -> list[bytes]:
+    with lmdb.open(str(folder), max_dbs=1, readonly=True) as environment:
+        entries = environment.open_db(database.encode(), create=False)
         return [key for key, _ in environment.begin(db=entries).cursor()]
 
 
@@ -81,11 +81,11 @@ def test_a_full_index_can_switch_and_drop(tmp_path: Path, size: int) -> None:
     index = LmdbEmbeddingIndex(tmp_path, max_bytes=2 * MIB)
     with pytest.raises(IndexFull):
         for number in range(10_000):
-            index.put(f"v{number % 2}", "image", _batch(number, size))
+            index.put(f"v{number % 2}", "image", _batch(number, size), announce=True)
     stored = index.count("image", "v1")
     index.serve("image", "v1")
     index.drop("image", "v0")
-    assert index.count("image", "v1") == stored
+    assert index.count("image", "v1") == len(index.changes("image", "v1", 0, 10_000)) == stored
     for number in range(10_000, 10_000 + 400 // size):
         index.put("v1", "image", _batch(number, size))
     assert index.count("image", "v1") == stored + 400
@@ -97,10 +97,10 @@ def test_dropping_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     index = LmdbEmbeddingIndex(tmp_path, max_bytes=4 * MIB)
     for version in range(10):
         for number in range(10):
-            index.put(f"v{version}", "image", _batch(number))
+            index.put(f"v{version}", "image", _batch(number), announce=True)
         index.drop("image", f"v{version}")
     index.close()
-    assert _raw_entries(tmp_path) == []
+    assert [_raw_entries(tmp_path, name) for name in ("entries", "changes", "sequences")] == [[], [], []]
 
 
 def test_threads_read_and_write_while_the_map_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,10 +59,12 @@ def test_a_full_server_keeps_what_it_acknowledged(start: Start) -> None:
     with pytest.raises(IndexFull, match="^Redis: command not allowed when used memory > 'maxmemory'"):
         for number in range(10_000):
             vectors = {f"{number}-{item}": np.full(128, number, np.float32) for item in range(100)}
-            index.put("v1", "image", vectors)
+            index.put("v1", "image", vectors, announce=True)
             acknowledged += 1
     assert acknowledged > 5
     assert index.count("image", "v1") == 100 * acknowledged
+    announced = index.changes("image", "v1", 0, 10_000)
+    assert [change.sequence for change in announced] == list(range(1, 100 * acknowledged + 1))
     asked = [f"{number}-{item}" for number in range(acknowledged) for item in range(100)]
     found = index.get_version("v1", "image", asked)
     assert [vector[0] for vector in found] == [number for number in range(acknowledged) for _ in range(100)]
@@ -82,6 +84,8 @@ def test_goes_on_after_a_restart_and_says_so_meanwhile(start: Start) -> None:
         lambda: index.serve("image", "v1"),
         lambda: index.served_version("image"),
         lambda: index.versions("image"),
+        lambda: index.changes("image", "v1", 0, 1),
+        lambda: index.scan("image", "v1"),
     ):
         with pytest.raises(IndexUnavailable, match="^Redis: "):
             ask()

@@ -41,9 +41,9 @@ class WrappedIndex:
     def __init__(self, index, before):
         self._index, self._before = index, before
 
-    def put(self, version, modality, vectors):
+    def put(self, version, modality, vectors, announce):
         self._before(modality)
-        self._index.put(version, modality, vectors)
+        self._index.put(version, modality, vectors, announce=announce)
 
     def __getattr__(self, name):
         return getattr(self._index, name)
@@ -57,6 +57,16 @@ def test_items_get_the_vectors_of_their_pictures_and_titles(service, queue, inde
     assert vectors(index, "image", "a", "b") == [[200, 0, 0, 1], [0, 200, 0, 1]]
     assert vectors(index, "text", "a", "b") == [[4, 115, 1], [9, 108, 1]]
     assert (queue.waiting(), service.step()) == (0, 0)
+
+
+def test_what_it_writes_is_announced(service, queue, index):
+    queue.put(item("a"))
+    service.step()
+    queue.put(item("b", image=None))
+    service.step()
+    for modality in ("image", "text"):
+        changes = index.changes(modality, "1", 0, 10)
+        assert [change.item_id for change in changes] == ["a", "b"]
 
 
 def test_an_item_without_content_is_known_and_has_no_vector(service, queue, index):
@@ -221,10 +231,10 @@ def test_an_index_that_is_full_loses_nothing_and_settles_nothing(make_service, q
 
 def test_a_defect_keeps_the_others_of_the_batch_from_nothing(make_service, queue, index, caplog):
     class ChoosyIndex(WrappedIndex):
-        def put(self, version, modality, vectors):
+        def put(self, version, modality, vectors, announce):
             if "bad" in vectors:
                 raise KeyError("a defect")
-            self._index.put(version, modality, vectors)
+            self._index.put(version, modality, vectors, announce=announce)
 
     service = make_service(index=ChoosyIndex(index, None))
     for name in ("a", "bad", "b"):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import lmdb
 
-from serving.embedding_index.errors import EmbeddingIndexError, IndexFull, IndexUnavailable
+from serving.store_kind import StoreKind
 from transforms.input_error import InputError
 
 Result = TypeVar("Result")
@@ -33,12 +33,19 @@ class LmdbEnvironment:
         max_readers: transactions that may read at once, over all processes.
         readonly: whether this process only reads.
         databases: names of the databases inside.
+        kind: what is stored there, and the errors that say so.
     Raises:
         InputError: the folder cannot be opened, or a limit is too small.
     """
 
     def __init__(
-        self, folder: str | Path, max_bytes: int, max_readers: int, readonly: bool, databases: list[str]
+        self,
+        folder: str | Path,
+        max_bytes: int,
+        max_readers: int,
+        readonly: bool,
+        databases: list[str],
+        kind: StoreKind,
     ) -> None:
         if max_bytes < _SMALLEST_BYTES or max_readers < 1:
             raise InputError(
@@ -47,6 +54,7 @@ class LmdbEnvironment:
             )
         self.folder = Path(folder)
         self.max_bytes = max_bytes
+        self._kind = kind
         # Who takes both takes `_writing` first.
         self._writing, self._reading = threading.Lock(), threading.Lock()
         try:
@@ -62,7 +70,7 @@ class LmdbEnvironment:
             )
             self.databases = {name: self._open_database(name, readonly) for name in databases}
         except (lmdb.Error, OSError) as error:
-            raise InputError(f"{folder}: expected the folder of an embedding index, got {error}") from error
+            raise InputError(f"{folder}: expected the folder of an {kind.name}, got {error}") from error
         # Processes that were killed while reading would keep old pages from being used again.
         self._environment.reader_check()
 
@@ -74,7 +82,7 @@ class LmdbEnvironment:
         """Runs a function in a transaction that is durable when this returns; it may run more than once.
 
         Raises:
-            IndexFull: the map is at its limit, or the disk is full; nothing has changed.
+            kind.full: the map is at its limit, or the disk is full; nothing has changed.
         """
         return self._run(change, self._writing, is_write=True)
 
@@ -117,14 +125,14 @@ class LmdbEnvironment:
         if self._environment.reader_check():
             return
         if size >= self.max_bytes:
-            raise IndexFull(
-                f"{self.folder}: the index has reached its limit of {self.max_bytes} bytes (max_bytes)"
+            raise self._kind.full(
+                f"{self.folder}: the {self._kind.name} has reached its limit of {self.max_bytes} bytes (max_bytes)"
             )
         with self._writing, self._reading:
             if self._environment.info()["map_size"] <= size:
                 self._environment.set_mapsize(min(2 * size, self.max_bytes))
 
-    def _translate(self, error: lmdb.Error) -> EmbeddingIndexError:
+    def _translate(self, error: lmdb.Error) -> Exception:
         if getattr(error, "code", None) in _NO_SPACE:
-            return IndexFull(f"{self.folder}: cannot be written to, is the disk full? ({error})")
-        return IndexUnavailable(f"{self.folder}: {error}")
+            return self._kind.full(f"{self.folder}: cannot be written to, is the disk full? ({error})")
+        return self._kind.unavailable(f"{self.folder}: {error}")
