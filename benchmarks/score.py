@@ -41,48 +41,19 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.made_requests import (
-    FEATURES,
-    KNOWN_ITEMS,
-    LENGTH,
-    NUM_ROWS,
-    SPEC,
-    Row,
-    analyze,
-    assign_random_weights,
-    count_table_rows,
-    make_embeddings,
-    make_index,
-    make_item,
-    make_user,
-    runtime_call,
-    user_columns,
-)
+from benchmarks.made_requests import KNOWN_ITEMS, make_embeddings, runtime_call
 from benchmarks.reporting import Bar, progress, report
+from benchmarks.scored_requests import make_scored_request, save_scoring_model
 
 # isort: split
 import tensorflow as tf
 
-from models.ctr.config import CtrConfig
-from models.ctr.model import CtrModel
-from serving.signatures import save_ctr_model
-from transforms.preprocessing import BEHAVIOR_COLUMNS
-
-CANDIDATES = 200
 # Requests that are made and asked over and over.
 REQUESTS = 20
 
 # Asks once and gives the probabilities.
 Ask = Callable[[], np.ndarray]
 CLIENTS = len(os.sched_getaffinity(0))
-
-
-@dataclass(frozen=True)
-class Request:
-    """One user and the candidates, made for both ways of asking."""
-
-    columns: dict[str, tf.Tensor]
-    examples: tf.Tensor
 
 
 @dataclass(frozen=True)
@@ -104,11 +75,11 @@ def main() -> None:
     rng = np.random.default_rng(0)
     vectors = make_embeddings(rng, KNOWN_ITEMS)
     with tempfile.TemporaryDirectory() as folder:
-        _save(rng, vectors, folder)
+        save_scoring_model(rng, vectors, folder, f"{folder}/model")
         progress("loading")
         # The signatures live as long as what was loaded.
         loaded = tf.saved_model.load(f"{folder}/model")
-        requests = [_request(rng, vectors) for _ in range(REQUESTS)]
+        requests = [make_scored_request(rng, vectors) for _ in range(REQUESTS)]
         ways: dict[str, list[Ask]] = {
             name: [functools.partial(runtime_call(name, loaded.signatures[name]), inputs) for inputs in each]
             for name, each in (
@@ -166,43 +137,6 @@ def _seconds(ask: Ask) -> float:
     started = time.perf_counter()
     ask()
     return time.perf_counter() - started
-
-
-def _save(rng: np.random.Generator, vectors: Mapping[str, np.ndarray], folder: str) -> None:
-    """Writes the SavedModel to `folder`/model."""
-    transform_output = analyze(rng, folder)
-    progress("saving the model")
-    shapes = {modality: table.shape for modality, table in vectors.items()}
-    model = CtrModel(FEATURES, count_table_rows(transform_output), CtrConfig(), shapes)
-    assign_random_weights(rng, model)
-    model.embeddings.assign(vectors)
-    transform_layer = transform_output.transform_features_layer()
-    index = make_index(KNOWN_ITEMS)
-    save_ctr_model(model, transform_layer, SPEC, FEATURES, LENGTH, f"{folder}/model", index)
-
-
-def _request(rng: np.random.Generator, vectors: Mapping[str, np.ndarray]) -> Request:
-    behaviors = rng.integers(KNOWN_ITEMS, size=LENGTH)
-    items = rng.choice(KNOWN_ITEMS, CANDIDATES, replace=False)
-    user = make_user(int(rng.integers(NUM_ROWS)), behaviors.tolist())
-    candidates = [make_item(item) for item in items.tolist()]
-    columns = user_columns(user)
-    for name in BEHAVIOR_COLUMNS:
-        columns[name] = tf.constant([candidate[name][0] for candidate in candidates])
-    for modality, table in vectors.items():
-        columns[f"behavior_{modality}_embedding"] = tf.constant(table[1 + behaviors][None])
-        columns[f"{modality}_embedding"] = tf.constant(table[1 + items])
-    return Request(columns, tf.constant([_serialize(user | candidate) for candidate in candidates]))
-
-
-def _serialize(row: Row) -> bytes:
-    features = {
-        name: tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-        if SPEC[name].dtype == tf.int64
-        else tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode() for value in values]))
-        for name, values in row.items()
-    }
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from typing import Any
 
 from components.report import formats, parts, plots
 from components.report.encoder_record import EncoderRecord
-from components.report.markup import Markup, join, tag
+from components.report.markup import Markup, tag
 from components.report.run_record import RunRecord
 
 SLICES = {
@@ -51,26 +51,16 @@ def _card(modality: str, encoder: EncoderRecord, pushed: str | None) -> Markup:
     ]
     return parts.card(
         tag("h3", f"{modality.capitalize()} encoder, method “{metrics['method']}”"),
-        _verdict(metrics, pushed),
+        parts.verdict(metrics["blessed"], metrics["reasons"], pushed),
         parts.table(("test pairs", "pairs", "Acc@1", "Acc@5"), body, texts=1, strong_rows=1),
         _facts(metrics, encoder.history),
     )
 
 
-def _verdict(metrics: dict[str, Any], pushed: str | None) -> Markup:
-    if not metrics["blessed"]:
-        reasons = tag("ul", [tag("li", reason) for reason in metrics["reasons"]])
-        return tag("div", tag("strong", "Not blessed"), reasons, class_="verdict small bad")
-    if pushed is None:
-        return tag("div", tag("strong", "Blessed, not pushed"), class_="verdict small bad")
-    where = join([" to ", tag("code", pushed)])
-    return tag("div", tag("strong", "Blessed and pushed"), where, class_="verdict small good")
-
-
 def _facts(metrics: dict[str, Any], history: dict[str, Any]) -> Markup:
     age = metrics["bank_age_steps"]
     bank = history["bank"]
-    facts = [
+    return parts.facts(
         ("Candidates", formats.count(metrics["candidates"]), "different items that a query ranks"),
         ("Alignment", formats.metric(metrics["alignment"]), "squared distance of query and positive, best 0"),
         ("Uniformity", formats.metric(metrics["uniformity"]), "lower is more evenly spread, 0 is collapsed"),
@@ -86,11 +76,7 @@ def _facts(metrics: dict[str, Any], history: dict[str, Any]) -> Markup:
             formats.seconds(history["seconds"]),
             f"{formats.count(history['steps'])} steps, {formats.count(history['pairs'])} pairs",
         ),
-    ]
-    entries = [
-        tag("div", tag("dt", name), tag("dd", tag("b", value), " ", hint)) for name, value, hint in facts
-    ]
-    return tag("dl", entries, class_="facts")
+    )
 
 
 def _plots(modality: str, history: dict[str, Any]) -> list[Markup]:

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from components.report import formats, parts, plots
+from components.report.document import render_document
 from components.report.encoder_section import render_encoders
 from components.report.example_section import render_examples
 from components.report.inspection_section import render_inspection
@@ -16,8 +17,6 @@ from components.report.run_record import RunRecord
 from components.report.style import STYLE
 from components.report.training_section import render_training
 
-# Should a value from the logs ever become markup, this keeps it from loading or running anything.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 # Kinds of anomaly, by what they compare.
 KINDS = {"schema": "with the schema", "skew": "training, serving", "drift": "training, eval"}
 
@@ -30,14 +29,6 @@ def render_page(record: RunRecord, summary: dict[str, Any], written_at: datetime
         summary: `build_summary` of the same record.
         written_at: the time to show, with its time zone.
     """
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", "Adlens report"),
-        tag("style", Markup(STYLE)),
-    )
     body = tag(
         "main",
         _header(record, summary, written_at),
@@ -53,7 +44,7 @@ def render_page(record: RunRecord, summary: dict[str, Any], written_at: datetime
         _run(record, summary),
         tag("footer", "Written by Adlens. The same figures for programs: summary.json, beside this page."),
     )
-    return "<!doctype html>\n" + tag("html", head, tag("body", body), lang="en") + "\n"
+    return render_document("Adlens report", STYLE, body)
 
 
 def _header(record: RunRecord, summary: dict[str, Any], written_at: datetime) -> Markup:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from components.report.markup import Markup, tag
+from components.report.markup import Markup, join, tag
 
 
 def section(title: str, lead: str, *children: object) -> Markup:
@@ -44,3 +44,22 @@ def tile(name: str, figure: str, hint: str, beside: str | None = None) -> Markup
     if beside is not None:
         shown.append(tag("dd", beside, class_="beside"))
     return tag("div", tag("dt", name), shown, class_="tile")
+
+
+def facts(*rows: tuple[str, str, str]) -> Markup:
+    """A list of small figures: names, figures, and what each says."""
+    entries = [
+        tag("div", tag("dt", name), tag("dd", tag("b", figure), " ", hint)) for name, figure, hint in rows
+    ]
+    return tag("dl", entries, class_="facts")
+
+
+def verdict(blessed: bool, reasons: Iterable[str], pushed: str | None) -> Markup:
+    """Whether a model beside the one of clicks was blessed, and if not, why; where it was pushed, if it was."""
+    if not blessed:
+        listed = tag("ul", [tag("li", reason) for reason in reasons])
+        return tag("div", tag("strong", "Not blessed"), listed, class_="verdict small bad")
+    if pushed is None:
+        return tag("div", tag("strong", "Blessed, not pushed"), class_="verdict small bad")
+    where = join([" to ", tag("code", pushed)])
+    return tag("div", tag("strong", "Blessed and pushed"), where, class_="verdict small good")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from components.report import formats, parts, plots
-from components.report.markup import Markup, join, tag
+from components.report.markup import Markup, tag
 from components.report.recall_record import RecallRecord
 
 WAYS = {
@@ -35,22 +35,12 @@ def render_recall(
         f"of {formats.count(record.metrics['items'])}, when {formats.count(recall['num_retrieved'])} are retrieved "
         "and then reordered. The long tail are the items outside the most clicked; new ones were never shown in "
         "training.",
-        _verdict(record, pushed),
+        parts.verdict(record.blessed, record.reasons, pushed),
         _tiles(recall),
         parts.card(_ways(record.metrics)),
         tag("div", _plots(record, recall), class_="grid"),
         parts.card(tag("h3", "Index"), _facts(record, recall)),
     )
-
-
-def _verdict(record: RecallRecord, pushed: str | None) -> Markup:
-    if not record.blessed:
-        reasons = tag("ul", [tag("li", reason) for reason in record.reasons])
-        return tag("div", tag("strong", "Not blessed"), reasons, class_="verdict small bad")
-    if pushed is None:
-        return tag("div", tag("strong", "Blessed, not pushed"), class_="verdict small bad")
-    where = join([" to ", tag("code", pushed)])
-    return tag("div", tag("strong", "Blessed and pushed"), where, class_="verdict small good")
 
 
 def _tiles(recall: dict[str, Any]) -> Markup:
@@ -106,7 +96,7 @@ def _plots(record: RecallRecord, recall: dict[str, Any]) -> list[Markup]:
 def _facts(record: RecallRecord, recall: dict[str, Any]) -> Markup:
     recalled, index = recall["recalled"], recall["index"]
     history = record.history
-    facts = [
+    return parts.facts(
         ("Search", index["search"] or "not built", f"over {formats.count(index['items'])} items"),
         ("Random cosine", formats.metric(recall["random_cosine"]), "of two different items, 1 is collapsed"),
         ("Coverage", _share(recalled["coverage"]), f"of the catalog is among somebody's first {recall['k']}"),
@@ -117,11 +107,7 @@ def _facts(record: RecallRecord, recall: dict[str, Any]) -> Markup:
             formats.seconds(history["seconds"]),
             f"{formats.count(history['examples'])} clicks",
         ),
-    ]
-    entries = [
-        tag("div", tag("dt", name), tag("dd", tag("b", value), " ", hint)) for name, value, hint in facts
-    ]
-    return tag("dl", entries, class_="facts")
+    )
 
 
 def _share(value: float | None) -> str:

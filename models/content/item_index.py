@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
+from models.content.id_table import make_id_table
 from transforms.columns import first_values, last_values
-
-_INSERTED_AT_ONCE = 100_000
 
 Transform = Callable[[Mapping[str, tf.SparseTensor]], Mapping[str, tf.Tensor]]
 
@@ -28,12 +27,8 @@ class ItemIndex(tf.Module):
     def __init__(self, item_ids: pa.Array, rows: Mapping[str, np.ndarray], max_behaviors: int) -> None:
         super().__init__()
         self.max_behaviors = max_behaviors
-        self._places = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, 0)
-        for start in range(0, len(item_ids), _INSERTED_AT_ONCE):
-            part = item_ids.slice(start, _INSERTED_AT_ONCE)
-            keys = part.cast(pa.binary()).to_numpy(zero_copy_only=False)
-            self._places.insert(tf.constant(keys, tf.string), start + 1 + tf.range(len(part), dtype=tf.int64))
         # Place 0 is that of an unknown item.
+        self._places = make_id_table(item_ids, np.arange(1, 1 + len(item_ids)))
         self._rows = {
             name: tf.Variable(np.append(np.int32(0), column), trainable=False, name=f"{name}_rows")
             for name, column in rows.items()

@@ -18,10 +18,10 @@ class ClickGate(keras.layers.Layer):
 
         weights = 8 ^ tanh(5 · sum of increments[j] over j = 0 … bucket)
 
-    The weights are positive, so that no expert is turned around, and begin at 1. They stay between 1/8 and 8, so
-    that no expert is silenced before it has learned anything. They need not sum to 1: how much is known of an item at
-    all is learned too. Each bucket adds to the one below, so that a bucket which
-    training never saw weighs as its neighbor. With one bucket the weights depend on no item.
+    The weights are positive, so that no expert is turned around, and begin at 1. They stay between 1/8 and 8,
+    so that no expert is silenced before it has learned anything. They need not sum to 1: how much is known of
+    an item at all is learned too. Each bucket adds to the one below, so that a bucket which training never saw
+    weighs as its neighbor. With one bucket the weights depend on no item.
 
     A weight depends on the item alone, so it can be multiplied into the item's vector: weight · (u · v) is
     u · (weight · v).

@@ -13,9 +13,9 @@ from models.recall.masked_mean import masked_mean
 class ContentExpert(keras.layers.Layer):
     """Frozen embeddings under a learned projection; a user is the mean of the behaviors' vectors.
 
-    An item's modalities are projected into one space, added, and brought to length 1, and so is the mean; an item
-    without content and a user without behaviors are zeros. Both sides share the projection, so that an item is near to a user who clicked what is like it, whether
-    training saw the item or not.
+    An item's modalities are projected into one space, added, and brought to length 1, and so is the mean; an
+    item without content and a user without behaviors are zeros. Both sides share the projection, so that an
+    item is near to a user who clicked what is like it, whether training saw the item or not.
 
     Args:
         embedding_shapes: (rows, embedding_dim) of each modality's embeddings.

@@ -6,10 +6,9 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
+from models.content.id_table import make_id_table
 from models.parquet_files import read_table
 from transforms.columns import first_values
-
-_INSERTED_AT_ONCE = 100_000
 
 Transform = Callable[[Mapping[str, tf.SparseTensor]], Mapping[str, tf.Tensor]]
 
@@ -29,11 +28,7 @@ class ItemClicks(tf.Module):
     def __init__(self, item_ids: pa.Array, clicks: np.ndarray) -> None:
         super().__init__()
         self.counts = clicks
-        self._clicks = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, 0)
-        for start in range(0, len(item_ids), _INSERTED_AT_ONCE):
-            part = item_ids.slice(start, _INSERTED_AT_ONCE)
-            keys = part.cast(pa.binary()).to_numpy(zero_copy_only=False)
-            self._clicks.insert(tf.constant(keys, tf.string), clicks[start : start + len(part)])
+        self._clicks = make_id_table(item_ids, clicks)
 
     @classmethod
     def read(cls, folder: str) -> "ItemClicks":

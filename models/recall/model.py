@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from models.content.content import Content
@@ -196,10 +195,6 @@ class RecallModel(keras.Model):
         users, items = tf.shape(contents[0].behaviors)[0], tf.shape(contents[0].target)[0]
         # In units of the softmax, so that what is not learned yet weighs little beside the towers.
         return self.config.temperature * tf.reshape(self.tier_mlp(tiers), [users, items])
-
-    def gate_weights(self) -> np.ndarray | None:
-        """float32 `[num_buckets, 2]`, of the ID and of the content expert by bucket of clicks; None without."""
-        return None if self.gate is None else self.gate.weights_by_bucket().numpy()
 
     def call(self, inputs: tuple[Inputs, Inputs]) -> tf.Tensor:
         features, earlier = inputs

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import yaml
 
+from components.report.document import render_document
 from components.report.markup import Markup, tag
-from components.report.page import POLICY
 from components.report.parts import card, section
 from components.report.style import STYLE
 from pipeline.experiment import canvas
@@ -20,14 +20,6 @@ def render_page(sections: list[Markup], command: str, config: dict, written_at: 
         config: the configuration of all stages, as plain values.
         written_at: the time to show, with its time zone.
     """
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", "Adlens experiment"),
-        tag("style", Markup(STYLE + canvas.STYLE)),
-    )
     body = tag(
         "main",
         tag("p", f"Adlens · {written_at:%d %B %Y, %H:%M %Z}", class_="eyebrow"),
@@ -36,7 +28,7 @@ def render_page(sections: list[Markup], command: str, config: dict, written_at: 
         section("How it was made", "The same command does only what is missing.", _settings(command, config)),
         tag("footer", "Written by Adlens. The same figures for programs: experiment.json, beside this page."),
     )
-    return "<!doctype html>\n" + tag("html", head, tag("body", body), lang="en") + "\n"
+    return render_document("Adlens experiment", STYLE + canvas.STYLE, body)
 
 
 def _settings(command: str, config: dict) -> Markup:

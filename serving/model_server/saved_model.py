@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ class SavedModel:
         )
         self._session = tf.compat.v1.Session(graph=graph, config=config)
         self._calls: dict[tuple[tuple[str, ...], tuple[str, ...]], Any] = {}
+        self._making = threading.Lock()
         try:
             with graph.as_default():
                 tf.import_graph_def(meta_graph.graph_def, name="")
@@ -75,10 +77,8 @@ class SavedModel:
             ServingError: with the code and the text that TensorFlow gives.
         """
         key = (tuple(feeds), tuple(fetches))
-        call = self._calls.get(key)
         try:
-            if call is None:
-                call = self._make_call(*key)
+            call = self._calls.get(key) or self._make_call(*key)
             results = call(*feeds.values())
         except tf.errors.OpError as error:
             raise ServingError.from_tensorflow(error) from error
@@ -91,11 +91,15 @@ class SavedModel:
         self._session.close()
 
     def _make_call(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> Any:
-        options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
-        call = self._session._make_callable_from_options(options)
-        if len(self._calls) < _MAX_CALLS:
-            self._calls[feeds, fetches] = call
-        return call
+        # Making one optimizes the graph, which takes seconds: the first requests of many clients share one.
+        with self._making:
+            call = self._calls.get((feeds, fetches))
+            if call is None:
+                options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
+                call = self._session._make_callable_from_options(options)
+                if len(self._calls) < _MAX_CALLS:
+                    self._calls[feeds, fetches] = call
+            return call
 
     def _initialize(self, meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
         """Restores the variables and runs what fills the tables, in the order of TensorFlow's own loader."""

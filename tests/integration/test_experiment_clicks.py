@@ -1,11 +1,14 @@
-"""`adlens experiment`, the parts that train models of clicks, over small logs: rows, reuse, what is done again."""
+"""`adlens experiment`, the parts that train on impressions, over small logs: rows, reuse, what is done again."""
 
 import io
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import brute_force
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import RunConfig, override
@@ -14,6 +17,8 @@ from pipeline.experiment.clicks.ctr_trial import CtrTrial
 from pipeline.experiment.clicks.make_trial import MakeTrial
 from pipeline.experiment.epochs import part as epochs_part
 from pipeline.experiment.make_epochs import part as make_epochs_part
+from pipeline.experiment.recall import part as recall_part
+from pipeline.experiment.recall.trial import RecallTrial
 from pipeline.experiment.runner import run_experiment
 from pipeline.experiment.table2.trial import Trial
 from pipeline.presets import preset
@@ -27,6 +32,8 @@ ENCODERS = ["backbone", "scl"]
 SPREAD = {"mean", "std", "values"}
 GAIN = SPREAD | {"low", "high"}
 EPOCHS = 2  # of the figures, here
+FUSIONS = ("id", "feature_conditional_output")  # of the ladder, here
+SHARES = ("click_recall", "long_tail_click_recall", "new_click_recall")
 
 
 def config(**values: Any) -> RunConfig:
@@ -41,13 +48,15 @@ class Experiment:
     folder: Path
     trained: list[str]
 
-    def run(self, *parts: str, settings: RunConfig | None = None) -> tuple[dict[str, Any], list[str], str]:
+    def run(
+        self, *parts: str, settings: RunConfig | None = None, seeds: int = 2
+    ) -> tuple[dict[str, Any], list[str], str]:
         """Rows, titles of what was trained, and what was shown."""
         out = io.StringIO()
         self.trained.clear()
         logs, root = str(self.folder / "logs"), str(self.folder / "root")
         line = "adlens experiment …"
-        rows = run_experiment(logs, root, settings or config(), parts, ENCODERS, 2, line, out)
+        rows = run_experiment(logs, root, settings or config(), parts, ENCODERS, seeds, line, out)
         return rows, list(self.trained), out.getvalue()
 
     def results(self, part: str) -> list[Path]:
@@ -70,7 +79,8 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         for module in (click_bench, epochs_part, make_epochs_part):
             patch.setattr(module, "EPOCHS", EPOCHS)
-        for kind in (CtrTrial, MakeTrial, Trial):
+        patch.setattr(recall_part, "FUSIONS", FUSIONS)
+        for kind in (CtrTrial, MakeTrial, Trial, RecallTrial):
             patch.setattr(kind, "run", noting(kind.run))
         yield Experiment(folder, trained)
 
@@ -210,3 +220,122 @@ def test_no_modality(experiment: Experiment) -> None:
     settings = config(modalities=[], ctr={"integration": "id"}, train_recall=False)
     with pytest.raises(InputError, match="need embeddings, so `modalities` must name image, text or both"):
         experiment.run("table3", settings=settings)
+
+
+@pytest.fixture(scope="module")
+def ladder(experiment: Experiment) -> Ran:
+    """Recall's part, of one seed."""
+    return experiment.run("recall", seeds=1)
+
+
+@dataclass(frozen=True)
+class Clicked:
+    """What the logs say of clicks, with loops and dictionaries.
+
+    Attributes:
+        trained: clicks of each item of the catalog in the training days, in the catalog's order.
+        shown: the items that the training days showed.
+        tested: the items that were clicked in the test days, one a click.
+    """
+
+    trained: dict[str, int]
+    shown: set[str]
+    tested: list[str]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Clicked":
+        rows = [
+            row | {"timestamp": int(row["timestamp"].timestamp() * 1e6)}
+            for row in pq.read_table(folder / "logs" / "impressions").to_pylist()
+        ]
+        shares = brute_force.Settings(0, 0, train_fraction=0.8, eval_fraction=0.1)
+        train_end, eval_end = brute_force.find_ends(rows, shares)
+        train = [row for row in rows if row["timestamp"] < train_end]
+        counts = Counter(row["item_id"] for row in train if row["clicked"])
+        # Among items of as many clicks the catalog's order decides.
+        (catalog,) = (folder / "root" / "artifacts" / "LogIngest" / "catalog").iterdir()
+        items = pq.read_table(sorted(catalog.glob("*.parquet")), columns=["item_id"])["item_id"].to_pylist()
+        return cls(
+            {item: counts[item] for item in items},
+            {row["item_id"] for row in train},
+            [row["item_id"] for row in rows if row["timestamp"] >= eval_end and row["clicked"]],
+        )
+
+    @property
+    def tail(self) -> set[str]:
+        """The items outside those that have 80 % of all clicks."""
+        counts = self.trained.values()
+        return {
+            item
+            for item, own in self.trained.items()
+            if sum(other for other in counts if other > own) >= 0.8 * sum(counts)
+        }
+
+    @property
+    def groups(self) -> list[list[str]]:
+        """The clicked items of the test days: all, those of the tail, the new ones."""
+        tail, new = self.tail, set(self.trained) - self.shown
+        return [
+            self.tested,
+            [item for item in self.tested if item in tail],
+            [item for item in self.tested if item in new],
+        ]
+
+    def shares(self, recalled: set[str]) -> list[float]:
+        """How many of each group's clicks are on recalled items."""
+        return [sum(item in recalled for item in group) / len(group) for group in self.groups]
+
+
+def test_recall(experiment: Experiment, ladder: Ran) -> None:
+    rows = ladder[0]["recall"]
+    assert ladder[1] == [f"recall {fusion}, seed 0" for fusion in FUSIONS]
+    assert [row["fusion"] for row in rows] == ["popular", *FUSIONS]
+    clicked = Clicked.read(experiment.folder)
+    for row in rows:
+        assert row["k"] == 20 and list(row["clicks"].values()) == [len(group) for group in clicked.groups]
+    most = sorted(clicked.trained, key=lambda item: -clicked.trained[item])[:20]
+    expected = clicked.shares(set(most))
+    assert expected[0] > 0 and [rows[0][name]["mean"] for name in SHARES] == pytest.approx(expected)
+    # What the ladder counts again from kept ranks is what was measured when they were made.
+    figures = {}
+    for path in experiment.results("recall"):
+        kept = json.loads(path.read_text())
+        stages = kept["figures"]["stages"]["staged"]
+        figures[path.name.split(",")[0]] = [
+            stages[group]["click_recall"]["20"] for group in ("all", "long_tail", "new")
+        ]
+    for row in rows[1:]:
+        assert [row[name]["values"] for name in SHARES] == [
+            [share] for share in figures[f"recall {row['fusion']}"]
+        ]
+
+
+def test_recall_above_ids(ladder: Ran) -> None:
+    popular, ids, gated = ladder[0]["recall"]
+    assert popular["above"] == ids["above"] == {} and list(gated["above"]) == ["id"]
+    for name in SHARES:
+        found = gated["above"]["id"][name]
+        assert found["values"] == pytest.approx([gated[name]["mean"] - ids[name]["mean"]])
+        assert (found["std"], found["low"], found["high"]) == (None, None, None), "one seed"
+        assert found["users"]["low"] <= found["mean"] <= found["users"]["high"]
+
+
+def test_recall_gate(experiment: Experiment, ladder: Ran) -> None:
+    popular, ids, gated = ladder[0]["recall"]
+    assert popular["gate"] is None and ids["gate"] is None
+    # Bucket b has the items of 2^(b-1) up to 2^b - 1 clicks: those whose clicks have b binary digits.
+    items = Counter(clicks.bit_length() for clicks in Clicked.read(experiment.folder).trained.values())
+    assert [bucket["items"] for bucket in gated["gate"]] == [items[b] for b in range(max(items) + 1)]
+    assert [bucket["clicks"] for bucket in gated["gate"]] == [0, *(2**b for b in range(max(items)))]
+    for bucket in gated["gate"]:
+        assert 1 / 8 <= bucket["id"]["mean"] <= 8 and 1 / 8 <= bucket["content"]["mean"] <= 8
+        assert 0 <= bucket["content_share"]["mean"] <= 1
+    assert len({bucket["id"]["mean"] for bucket in gated["gate"]}) > 1, "weights that were learned"
+
+
+def test_recall_in_the_files_and_again(experiment: Experiment, ladder: Ran) -> None:
+    root = experiment.folder / "root"
+    assert json.loads((root / "experiment.json").read_text())["recall"] == ladder[0]["recall"]
+    assert "Recall: from IDs alone to gated experts" in (root / "experiment.html").read_text()
+    rows, trained, _ = experiment.run("recall", seeds=1)
+    assert (rows, trained) == (ladder[0], [])

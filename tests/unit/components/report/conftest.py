@@ -15,6 +15,8 @@ from PIL import Image
 from components.report.inputs import ReportInputs
 from components.report.run_record import RunRecord
 
+sys.path.append(str(Path(__file__).resolve().parents[3] / "support"))
+
 COUNTS = {
     "read": {"catalog": 6, "impressions": 100, "searches": 12, "purchases": 5},
     "used": {"catalog": 6, "impressions": 95, "searches": 12, "purchases": 4},

@@ -5,10 +5,10 @@ import io
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from page_reader import PageReader, words
 from PIL import Image
 
 from components.report.page import render_page
@@ -21,32 +21,6 @@ EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(1)> ' & {{7*7}}"
 
 def page_of(record):
     return render_page(record, build_summary(record, [], Path("/root")), WHEN)
-
-
-class Reader(HTMLParser):
-    """Collects elements and visible text, and checks that elements close in order."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.text, self.open = [], [], []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in ("meta", "br", "img"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.text.append(data)
-
-
-def words(html):
-    return re.sub(r"\s+", " ", " ".join(Reader(html).text))
 
 
 def color_of(uri):
@@ -104,7 +78,7 @@ def test_embeddings_without_an_encoder_of_this_run(record, encoder_record):
 
 
 def test_pictures_are_small_and_inside_the_page(encoder_record):
-    reader = Reader(page_of(encoder_record))
+    reader = PageReader(page_of(encoder_record))
     assert reader.open == []
     pictures = [attributes for name, attributes in reader.elements if name == "img"]
     # Three examples of the image encoder: query, positive, five retrieved; the text encoder sees no picture.
@@ -125,7 +99,7 @@ def test_right_and_wrong_ones_are_marked(encoder_record):
     assert said.count("found first") == 2
     assert said.count("found on rank 3 ✗ 0.900 0.800 ✓ 0.700 0.600 0.500") == 1  # pictures have no words
     assert said.count("found on rank 1,234") == 2
-    kinds = [attributes.get("class") for name, attributes in Reader(page).elements if name == "li"]
+    kinds = [attributes.get("class") for name, attributes in PageReader(page).elements if name == "li"]
     assert kinds.count("right") == 2 * 2 and kinds.count("wrong") == 2 * 2
     assert "missed Bought the bought one found on rank 1,234 title of a ✗ 0.900 title of b 0.800" in said
 
@@ -150,7 +124,7 @@ def test_pictures_that_cannot_be_shown(encoder_record):
     }
     page = page_of(with_examples(encoder_record, "image", [broken]))
     assert page.count("no picture") == 6
-    assert sum(name == "img" for name, _ in Reader(page).elements) == 1
+    assert sum(name == "img" for name, _ in PageReader(page).elements) == 1
 
 
 def test_refused_vectors_leave_no_figures(encoder_record):
@@ -192,7 +166,7 @@ def test_every_string_from_data_is_escaped(encoder_record):
     }
     counts = {**encoder_record.embeddings, "rejects": {"image": {EVIL: 1}, "text": {}}}
     page = page_of(replace(encoder_record, encoders=encoders, embeddings=counts))
-    reader = Reader(page)
+    reader = PageReader(page)
     assert reader.open == []
     assert "script" not in {name for name, _ in reader.elements}
     for name, attributes in reader.elements:

@@ -4,9 +4,9 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 
 import pytest
+from page_reader import PageReader, words
 
 from components.report.inspection_section import render_inspection
 from components.report.page import render_page
@@ -16,32 +16,6 @@ from components.report.summary import build_summary
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(1)> ' & {{7*7}}"
 RED, BLUE = "data:image/jpeg;base64,UkVE", "data:image/jpeg;base64,QkxVRQ=="
 TIERS = [0, 0, 1, 3]
-
-
-class Reader(HTMLParser):
-    """Collects elements and visible text, and checks that elements close in order."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.text, self.open = [], [], []
-        self.feed(html)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag != "img":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-
-def words(html):
-    return re.sub(r"\s+", " ", " ".join(Reader(html).text))
 
 
 def impression(item="ad", **changed):
@@ -90,12 +64,12 @@ def test_a_card():
     assert "image -0.25 text 0.50 this very item" in said
     assert "Image: 4 of 1234 behaviors compared" in said
     assert "Text: none of the behaviors has an embedding." in said
-    pictures = [attributes["src"] for name, attributes in Reader(page).elements if name == "img"]
+    pictures = [attributes["src"] for name, attributes in PageReader(page).elements if name == "img"]
     assert pictures == [RED, BLUE, RED]
 
 
 def test_bars():
-    elements = Reader(render_inspection(inspection(impression()))).elements
+    elements = PageReader(render_inspection(inspection(impression()))).elements
     bars = [attributes for name, attributes in elements if name == "rect"]
     # Two predictions, each before its room, then the tiers that hold something.
     alone, content, first, second = (bar for bar in bars if bar["class"] != "room")
@@ -115,7 +89,7 @@ def test_bars():
 
 def test_the_same_scale_on_all_cards():
     high, low = impression(prediction=0.5), impression(prediction=0.25)
-    elements = Reader(render_inspection(inspection(high, low))).elements
+    elements = PageReader(render_inspection(inspection(high, low))).elements
     bars = [float(a["width"]) for name, a in elements if name == "rect" and a.get("height") == "8"]
     # Room, IDs alone, room, with content; of either card.
     assert bars[3] == pytest.approx(2 * bars[7], rel=1e-4)
@@ -194,7 +168,7 @@ def test_every_string_from_data_is_escaped():
     evil = impression(EVIL)
     items = {EVIL: {"title": EVIL, "picture": RED}, "b1": {"title": EVIL, "picture": None}}
     page = render_inspection(inspection(evil, items=items))
-    reader = Reader(page)
+    reader = PageReader(page)
     assert "script" not in {name for name, _ in reader.elements}
     assert {attributes["src"] for name, attributes in reader.elements if name == "img"} == {RED}
     for _, attributes in reader.elements:

@@ -1,11 +1,10 @@
-import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from page_reader import PageReader, words
 
 from components.report.page import render_page
 from components.report.summary import build_summary
@@ -19,35 +18,9 @@ def page_of(record, stages=STAGES):
     return render_page(record, build_summary(record, stages, Path("/root")), WHEN)
 
 
-class Reader(HTMLParser):
-    """Collects elements and visible text, and checks that elements close in order."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.text, self.open = [], [], []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.text.append(data)
-
-
-def words(html):
-    return re.sub(r"\s+", " ", " ".join(Reader(html).text))
-
-
 def test_page_is_well_formed_and_needs_nothing_from_outside(record):
     html = page_of(record)
-    reader = Reader(html)
+    reader = PageReader(html)
     assert reader.open == []
     assert not {name for name, _ in reader.elements} & {"script", "img", "link", "iframe", "object", "base"}
     for _, attributes in reader.elements:
@@ -92,7 +65,7 @@ def test_every_string_from_data_is_escaped(record):
     )
     for blessed in (True, False):
         html = page_of(replace(evil, blessed=blessed), [{"name": EVIL, "seconds": 1.0, "cached": False}])
-        reader = Reader(html)
+        reader = PageReader(html)
         assert reader.open == []
         assert not {name for name, _ in reader.elements} & {"script", "img"}
         assert not [key for _, attributes in reader.elements for key in attributes if key.startswith("on")]
@@ -108,7 +81,7 @@ def test_rejected_model_says_why(record):
 
 def test_model_stands_beside_ids_alone_and_the_last_blessed_one(compared_record):
     html = page_of(compared_record)
-    assert Reader(html).open == []
+    assert PageReader(html).open == []
     said = words(html)
     assert "this one, “id” 0.7500 0.7000 0.5000 1.1000" in said
     assert "IDs alone, trained in this run 0.7000 0.7100 0.5300 1.0000" in said
@@ -166,4 +139,4 @@ def test_hardly_any_data(record, impressions):
         history={**record.history, "curve": [], "seconds": 0.0},
         results={**record.results, "groups": [], "calibration_plot": []},
     )
-    assert Reader(page_of(empty)).open == []
+    assert PageReader(page_of(empty)).open == []

@@ -5,10 +5,10 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from page_reader import PageReader, words
 from rich.console import Console
 from tfx.types import standard_artifacts
 
@@ -115,35 +115,6 @@ def make_inputs(inputs, tmp_path):
     return make
 
 
-class Reader(HTMLParser):
-    """Collects elements and visible text, and checks that elements close in order."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.text, self.open = [], [], []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in ("meta", "br", "img"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.text.append(data)
-
-    def of(self, tag, kind=None):
-        return [own for name, own in self.elements if name == tag and kind in (None, own.get("class"))]
-
-
-def words(html):
-    return re.sub(r"\s+", " ", " ".join(Reader(html).text))
-
-
 def page_of(inputs, root):
     record = RunRecord.load(inputs)
     return render_page(record, build_summary(record, [], root), WHEN)
@@ -223,7 +194,7 @@ def test_a_file_of_recall_that_is_missing(make_inputs):
 
 def test_page_of_a_pushed_model(make_inputs, tmp_path):
     html = page_of(make_inputs(), tmp_path / "root")
-    assert Reader(html).open == []
+    assert PageReader(html).open == []
     said = words(html)
     assert "Recall, fusion “conditional_output”" in said
     assert "among the 20 that are recalled out of 3,000, when 600 are retrieved" in said
@@ -281,7 +252,7 @@ def test_page_without_clicks_and_without_gates(make_inputs, tmp_path):
     index = INDEX | {"index_recall": {"20": None, "600": None}}
     inputs = make_inputs(history, metrics, index)
     html = page_of(inputs, tmp_path)
-    assert Reader(html).open == []
+    assert PageReader(html).open == []
     said = words(html)
     assert "No click in the test days." in said and "Gate weights" not in said
     assert "Random cosine n/a" in said and "Long tail n/a of what is recalled" in said
@@ -292,13 +263,13 @@ def test_page_without_clicks_and_without_gates(make_inputs, tmp_path):
 def test_every_string_from_data_is_escaped(make_inputs, tmp_path):
     metrics = REFUSED | {"validation": {"ok": False, "reasons": [EVIL]}}
     inputs = make_inputs(HISTORY | {"fusion": EVIL}, metrics, NOT_BUILT | {"search": EVIL}, pushed=False)
-    reader = Reader(page_of(inputs, tmp_path))
+    reader = PageReader(page_of(inputs, tmp_path))
     assert reader.open == []
     assert not {"script", "img"} & {name for name, _ in reader.elements}
     record = RunRecord.load(make_inputs(HISTORY, METRICS, INDEX))
     summary = build_summary(record, [], tmp_path)
     pushed = render_recall(record.recall, summary["recall"], EVIL)
-    assert pushed is not None and "script" not in {name for name, _ in Reader(str(pushed)).elements}
+    assert pushed is not None and "script" not in {name for name, _ in PageReader(str(pushed)).elements}
 
 
 def test_terminal(make_inputs, tmp_path):
@@ -331,7 +302,7 @@ def test_narrow_terminal(make_inputs, tmp_path):
 
 def test_bars_of_the_gates_are_as_high_as_their_weights():
     html = str(plots.gate_plot(HISTORY["gate"]))
-    reader = Reader(html)
+    reader = PageReader(html)
     content, ids = reader.of("rect", "bar"), reader.of("rect", "bar beside")
     assert len(content) == len(ids) == 3
     unit = float(content[1]["height"])  # 1.0
@@ -350,8 +321,8 @@ def test_gate_that_reads_no_clicks():
             [{"bucket": 0, "clicks": 0, "items": 9, "id": 0.5, "content": 1.0, "content_share": 0.25}]
         )
     )
-    assert len(Reader(html).of("rect")) == 2
-    assert Reader(str(plots.gate_plot([]))).of("rect") == []
+    assert len(PageReader(html).of("rect")) == 2
+    assert PageReader(str(plots.gate_plot([]))).of("rect") == []
 
 
 def points(attributes):
@@ -363,7 +334,7 @@ def test_lines_of_click_recall():
         "staged": {"all": {"click_recall": {"10": 0.25, "100": 0.5, "1000": 1.0}}},
         "popular": {"all": {"click_recall": {"10": 0.125, "100": 0.25, "1000": None}}},
     }
-    reader = Reader(str(plots.recall_plot(stages, WAYS)))
+    reader = PageReader(str(plots.recall_plot(stages, WAYS)))
     staged, popular = points(reader.of("polyline", "curve")[0]), points(reader.of("polyline", "second")[0])
     axis = points(reader.of("polyline", "axis")[0])
     floor = axis[0][1]
@@ -382,7 +353,7 @@ def test_click_recall_at_a_single_k(value):
     stages = {"staged": at_one, "popular": at_one}
     html = str(plots.recall_plot(stages, WAYS))
     assert not re.search(r'="[^"]*(nan|inf)', html)
-    assert len(Reader(html).of("circle")) == 2
+    assert len(PageReader(html).of("circle")) == 2
 
 
 TYPES = {

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.content import item_index
 from models.content.item_index import ItemIndex
 
 IMAGE_ROWS = {"a": 1, "b": 0, "c": 2, "ü": 3}
@@ -93,19 +91,6 @@ def test_an_example_without_an_item() -> None:
         0,
     ]
     assert _index().find_in_examples({"item_id": _column([[], []])})["image_row"].numpy().tolist() == [0, 0]
-
-
-def test_inserting_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(item_index, "_INSERTED_AT_ONCE", 3)
-    items = [f"item {number}" for number in range(10)]
-    index = ItemIndex(pa.array(items), {"image": np.arange(100, 110, dtype=np.int32)}, 1)
-    assert index.find(tf.constant(items))["image"].numpy().tolist() == list(range(100, 110))
-
-
-def test_a_sliced_array_of_items() -> None:
-    items = pa.array(["x", "a", "b", "y"]).slice(1, 2)
-    index = ItemIndex(items, {"image": np.array([5, 6], np.int32)}, 1)
-    assert index.find(tf.constant(["x", "a", "b", "y"]))["image"].numpy().tolist() == [0, 5, 6, 0]
 
 
 class Server(tf.Module):

@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from models.recall import item_clicks
 from models.recall.item_clicks import ItemClicks
 from transforms.input_error import InputError
 
@@ -28,11 +27,6 @@ def test_finds_clicks_of_any_shape() -> None:
 def test_the_shape_is_known_in_a_graph() -> None:
     find = tf.function(_clicks().find, input_signature=[tf.TensorSpec([None, 7], tf.string)])
     assert find.get_concrete_function().output_shapes.as_list() == [None, 7]
-
-
-def test_inserts_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(item_clicks, "_INSERTED_AT_ONCE", 2)
-    assert _clicks().find(tf.constant(["a", "b", "ü"])).numpy().tolist() == [3, 0, 2**40]
 
 
 def test_reads_item_stats(tmp_path: Path) -> None:

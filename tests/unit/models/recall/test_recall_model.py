@@ -124,10 +124,10 @@ def test_an_item_without_clicks_is_known_by_all_but_its_id(
 
 
 def test_gate_weights(make_model: Callable) -> None:
-    assert make_model("conditional_output").gate_weights().shape == (6, 2)
-    assert make_model("output").gate_weights().shape == (1, 2)
-    assert make_model("id").gate_weights() is None
-    np.testing.assert_allclose(make_model("output", randomize=False).gate_weights(), [[1, 1]], rtol=1e-6)
+    assert make_model("conditional_output").gate.weights_by_bucket().shape == (6, 2)
+    assert make_model("id").gate is None
+    untrained = make_model("output", randomize=False).gate.weights_by_bucket()
+    np.testing.assert_allclose(untrained, [[1, 1]], rtol=1e-6)
 
 
 def _clicks(make_users: Callable, make_items: Callable, count: int) -> tuple[dict, dict]:

@@ -2,7 +2,10 @@
 
 import shutil
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -164,3 +167,22 @@ def test_warm_up(copy: Path) -> None:
     with pytest.raises(ServingError, match="kind None are not supported"):
         warm_up(model, copy)
     model.close()
+
+
+def test_the_first_requests_of_many_clients_share_one_call(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    make = tf.compat.v1.Session._make_callable_from_options
+
+    def noting(session: tf.compat.v1.Session, options: Any) -> Any:
+        made.append(list(options.fetch))
+        time.sleep(0.1)  # as optimizing a larger graph takes
+        return make(session, options)
+
+    monkeypatch.setattr(tf.compat.v1.Session, "_make_callable_from_options", noting)
+    model = SavedModel(saved)
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda x: predict(model, "", {"x": np.float32([x])}, ()), range(8)))
+    assert [answer["y"].tolist() for answer in answers] == [[0.5 * x + 2] for x in range(8)]
+    assert len(made) == 1
