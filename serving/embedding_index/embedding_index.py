@@ -96,7 +96,8 @@ class EmbeddingIndex(Protocol):
         every item that was there all the time, may have those that came meanwhile, and may have an item twice.
 
         Yields:
-            item_ids, and the vector of each, float32 `[dim]`, or None for no content; at least one item.
+            item_ids, and the vector of each, float32 `[dim]`, or None for no content. An entry that is broken
+            is logged and left out.
         Raises:
             InputError: there is no such version, when it is called, or any more, while it is read.
         """

@@ -9,12 +9,16 @@ All numbers are little-endian. The item id is in the checksum, so that an entry 
 item's key is noticed too.
 """
 
+import logging
 import struct
 import zlib
+from collections.abc import Iterable
 
 import numpy as np
 
 from serving.embedding_index.errors import CorruptEntry
+
+_LOG = logging.getLogger(__name__)
 
 FORMAT = 1
 _CHECKSUM, _HEADER = struct.Struct("<I"), struct.Struct("<IHH")
@@ -50,6 +54,26 @@ def decode_entry(key: bytes, entry: bytes | memoryview) -> np.ndarray | None:
     if _checksum(key, entry) != checksum:
         raise _corrupt(key, f"checksum {checksum:08x}", f"{_checksum(key, entry):08x}")
     return np.frombuffer(entry, _NUMBER, offset=_HEADER.size).copy() if dim else None
+
+
+def decode_whole(entries: Iterable[tuple[bytes, bytes]]) -> tuple[list[str], list[np.ndarray | None]]:
+    """Those of many entries that are whole: whoever reads a whole version goes on without a broken one.
+
+    Args:
+        entries: item ids as UTF-8, and their entries.
+    Returns:
+        The item ids, and the vector of each. A broken entry is in the log instead.
+    """
+    item_ids: list[str] = []
+    vectors: list[np.ndarray | None] = []
+    for key, entry in entries:
+        try:
+            vectors.append(decode_entry(key, entry))
+        except CorruptEntry as error:
+            _LOG.error("left out of what is read: %s", error)
+        else:
+            item_ids.append(key.decode())
+    return item_ids, vectors
 
 
 def _checksum(key: bytes, entry: bytes | memoryview) -> int:

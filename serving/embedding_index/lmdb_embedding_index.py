@@ -19,7 +19,7 @@ from serving.embedding_index.checked_arguments import (
     encode_entries,
     unknown_version,
 )
-from serving.embedding_index.entry_format import decode_entry
+from serving.embedding_index.entry_format import decode_entry, decode_whole
 from serving.embedding_index.errors import EMBEDDING_INDEX, IndexUnavailable
 from serving.lmdb_environment import LmdbEnvironment
 from transforms.input_error import InputError
@@ -249,10 +249,7 @@ class LmdbEmbeddingIndex:
             entries = self._environment.read(read_on)
             if not entries:
                 return
-            yield (
-                [key.decode() for key, _ in entries],
-                [decode_entry(key, entry) for key, entry in entries],
-            )
+            yield decode_whole(entries)
             last = entries[-1][0]
 
     def _entries_after(

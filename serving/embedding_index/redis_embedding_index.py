@@ -14,7 +14,7 @@ from serving.embedding_index.checked_arguments import (
     encode_entries,
     unknown_version,
 )
-from serving.embedding_index.entry_format import decode_entry
+from serving.embedding_index.entry_format import decode_entry, decode_whole
 from serving.embedding_index.errors import EMBEDDING_INDEX, IndexUnavailable
 from serving.redis_connection import RedisConnection
 from transforms.input_error import InputError
@@ -232,10 +232,7 @@ class RedisEmbeddingIndex:
             if not is_there:
                 raise unknown_version(modality, version)
             if entries:
-                yield (
-                    [key.decode() for key in entries],
-                    [decode_entry(key, entry) for key, entry in entries.items()],
-                )
+                yield decode_whole(entries.items())
 
     def _read_if_served(
         self, modality: str, version: str | None, keys: Sequence[bytes]

@@ -171,6 +171,7 @@ def test_a_broken_entry_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CorruptEntry, match="item 'a': expected checksum"):
         index.get_version("v1", "image", ["b", "a"])
     assert index.get_version("v1", "image", ["b"]) == [None]
+    assert list(index.scan("image", "v1")) == [(["b"], [None])]
     index.close()
 
 

@@ -138,6 +138,7 @@ def test_a_broken_entry_is_an_error(start: Start) -> None:
     with pytest.raises(CorruptEntry, match="item 'a': expected at least 8 bytes, got 4"):
         index.get_version("v1", "image", ["b", "a"])
     assert index.get_version("v1", "image", ["b"]) == [None]
+    assert list(index.scan("image", "v1")) == [(["b"], [None])]
     index.close()
 
 
