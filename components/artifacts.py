@@ -55,3 +55,9 @@ class RecallVectors(Artifact):
     """A recall model's vectors of all items, and of the users of held-out clicks (Parquet)."""
 
     TYPE_NAME = "AdlensRecallVectors"
+
+
+class Release(Artifact):
+    """Which release a run made, or why it made none (`result.json`)."""
+
+    TYPE_NAME = "AdlensRelease"

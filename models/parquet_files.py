@@ -6,14 +6,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs
 import pyarrow.parquet as pq
-import tensorflow as tf
 
 from transforms.input_error import InputError
 
 
 def list_files(folder: str) -> list[str]:
     """The Parquet files of a folder, sorted. Whole paths, local or of a filesystem that Arrow knows."""
-    return sorted(tf.io.gfile.glob(f"{folder}/*.parquet"))
+    # Arrow lists as TensorFlow does, and takes no seconds to be imported.
+    filesystem, path = _locate(folder)
+    found = filesystem.get_file_info(pyarrow.fs.FileSelector(path, allow_not_found=True))
+    return sorted(f"{folder}/{each.base_name}" for each in found if each.base_name.endswith(".parquet"))
 
 
 def read_table(folder: str, columns: Sequence[str], what: str) -> pa.Table:
@@ -37,7 +39,7 @@ def read_table(folder: str, columns: Sequence[str], what: str) -> pa.Table:
 
 def open_parquet(file: str) -> pq.ParquetFile:
     """Opens a file, a local path or a URI; close it, or use it in a `with`."""
-    filesystem, path = pyarrow.fs.FileSystem.from_uri(file) if "://" in file else (None, file)
+    filesystem, path = _locate(file)
     return pq.ParquetFile(path, filesystem=filesystem)
 
 
@@ -46,3 +48,11 @@ def is_there(column: pa.Array) -> pa.Array:
     if pa.types.is_string(column.type):
         column = pc.utf8_trim_whitespace(column)
     return pc.greater(pc.fill_null(pc.binary_length(column), 0), 0)
+
+
+def _locate(place: str) -> tuple[pyarrow.fs.FileSystem, str]:
+    """The filesystem of a path or URI, and the path there."""
+    if "://" in place:
+        filesystem, path = pyarrow.fs.FileSystem.from_uri(place)
+        return filesystem, path
+    return pyarrow.fs.LocalFileSystem(), place

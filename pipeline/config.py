@@ -13,6 +13,7 @@ from components.encoder_evaluator.config import EncoderEvaluatorConfig
 from components.evaluator.config import EvaluatorConfig
 from components.inspector.config import InspectorConfig
 from components.recall_evaluator.config import RecallEvaluatorConfig
+from components.release.config import ReleaseConfig
 from models.ctr.config import CtrConfig
 from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
 from models.make.config import MakeConfig
@@ -70,6 +71,7 @@ class RunConfig:
     recall: RecallConfig = field(default_factory=RecallConfig)
     recall_evaluator: RecallEvaluatorConfig = field(default_factory=RecallEvaluatorConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
+    release: ReleaseConfig = field(default_factory=ReleaseConfig)
 
     def __post_init__(self) -> None:
         for modality in self.modalities:

@@ -19,6 +19,7 @@ from components.evaluator.component import Evaluator
 from components.example_validator.component import ExampleValidator
 from components.inspector.component import Inspector
 from components.log_ingest.component import LogIngest
+from components.release.component import Release
 from components.report.component import Report
 from pipeline.beam_args import LOCAL_BEAM_ARGS
 from pipeline.click_stages import click_stages
@@ -89,6 +90,19 @@ def create_pipeline(
         recall = recall_stages(
             ingest, prepared.transform.outputs["transform_graph"], embeddings, config, places
         )
+    release = Release(
+        examples=ingest.outputs["examples"],
+        catalog=ingest.outputs["catalog"],
+        pushed_ctr=pusher.outputs["pushed_model"],
+        serving=places.serving_folder,
+        ingest=config.ingest,
+        config=config.release,
+        embeddings=embeddings,
+        pushed_encoders={
+            modality: encoder.pusher.outputs["pushed_model"] for modality, encoder in encoders.items()
+        },
+        pushed_recall=recall.pusher.outputs["pushed_model"] if recall is not None else None,
+    )
     report = Report(
         rejects=ingest.outputs["rejects"],
         item_stats=ingest.outputs["item_stats"],
@@ -121,6 +135,7 @@ def create_pipeline(
         inspector,
         pusher,
         *(recall.nodes if recall is not None else []),
+        release,
         report,
     ]
     return _pipeline(components, places, beam_args)

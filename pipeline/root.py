@@ -59,6 +59,11 @@ class Root:
         """What saves work in the next run; removing it costs time alone."""
         return os.path.join(self.path, "cache")
 
+    @property
+    def serving_folder(self) -> str:
+        """All that serving needs: pushed models, and the release that names those that belong together."""
+        return os.path.join(self.path, "serving")
+
     def serving(self, model: str) -> str:
         """Where a pushed model's versions lie, as TF Serving reads them."""
-        return os.path.join(self.path, "serving", model)
+        return os.path.join(self.serving_folder, model)

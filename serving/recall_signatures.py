@@ -8,14 +8,12 @@ from models.content.item_index import ItemIndex
 from models.recall.item_clicks import ItemClicks
 from models.recall.model import BEHAVIOR_FEATURES, CLICKS, RecallModel
 from serving.raw_columns import empty, one_a_row, rows_from
+from serving.recall_names import ITEM_VECTOR, ITEM_VECTORS, REORDER, SCORE, USER_VECTOR
 from transforms.feature import Feature
 
 FeatureSpec = Mapping[str, tf.io.VarLenFeature | tf.io.FixedLenFeature]
 TransformLayer = Callable[[Mapping[str, tf.SparseTensor]], Mapping[str, tf.Tensor]]
 Signatures = dict[str, tf.types.experimental.PolymorphicFunction]
-
-USER_VECTOR, ITEM_VECTOR, SCORE = "user_vector", "item_vector", "score"
-ITEM_VECTORS, REORDER = "item_vectors", "reorder"
 
 
 class RecallModule(tf.Module):
@@ -26,7 +24,7 @@ class RecallModule(tf.Module):
     Args:
         model: the trained model.
         transform_layer: TensorFlow Transform's layer, from raw columns to what the model reads.
-        raw_feature_spec: parsing spec of the raw columns, as the transform's analysis had it.
+        raw_feature_spec: parsing spec of the raw columns, as the transform's analysis had it, without the label.
         features: the model's features.
         max_behaviors: int > 0. Of more behaviors the last ones count.
         clicks: the items' clicks of the training days.

@@ -14,7 +14,7 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from components.catalog_embedder.encoded_items import ENCODED_SCHEMA, VECTOR
 from components.catalog_embedder.encoder import Encoder
-from models.encoder.bytes_encoder import INPUT_NAMES
+from models.encoder.input_names import INPUT_NAMES
 
 _LOG = logging.getLogger(__name__)
 

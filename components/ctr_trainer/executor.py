@@ -20,7 +20,10 @@ from models.ctr.model import CtrModel
 from models.ctr.trainer import train
 from models.make.config import MakeConfig
 from models.make.weights import load_weights
+from serving.embedding_index.embedding_files import encoder_fingerprint
+from serving.model_description import write_description
 from serving.signatures import save_ctr_model
+from serving.warm_up_requests import write_warm_up_requests
 from transforms.configuration import from_json
 from transforms.feature import model_features
 from transforms.ingest_config import IngestConfig
@@ -78,6 +81,8 @@ class Executor(base_executor.BaseExecutor):
         self._write_history(artifact_utils.get_single_uri(output_dict["model_run"]), history)
         serving_uri = path_utils.serving_model_dir(artifact_utils.get_single_uri(output_dict["model"]))
         save_ctr_model(model, transform_layer, raw_spec, features, ingest.max_behaviors, serving_uri, index)
+        write_description(serving_uri, _describe(input_dict, config))
+        write_warm_up_requests(serving_uri)
 
     def _write_history(self, uri: str, history: dict) -> None:
         fileio.makedirs(uri)
@@ -90,6 +95,15 @@ def _read_embeddings(input_dict: dict[str, list[types.Artifact]], config: CtrCon
         return None
     uri = artifact_utils.get_single_uri(input_dict["embeddings"])
     return ItemEmbeddings.read(uri, config.modalities or ())
+
+
+def _describe(input_dict: dict[str, list[types.Artifact]], config: CtrConfig) -> dict[str, Any]:
+    """What a release has to know, also when another run made it."""
+    encoders = {}
+    if config.uses_content:
+        uri = artifact_utils.get_single_uri(input_dict["embeddings"])
+        encoders = {modality: encoder_fingerprint(uri, modality) for modality in config.modalities or ()}
+    return {"model": config.integration, "num_tiers": config.num_tiers, "encoders": encoders}
 
 
 def _read_make(input_dict: dict[str, list[types.Artifact]]) -> bytes:

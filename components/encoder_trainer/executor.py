@@ -14,7 +14,10 @@ from models.encoder.checkpoints import Checkpoints
 from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
 from models.encoder.trainer import train_encoder
 from models.parquet_files import list_files
+from serving.batching_file import write_batching_file
 from serving.encoder_signatures import save_encoder
+from serving.model_description import write_description
+from serving.warm_up_requests import write_warm_up_requests
 from transforms.configuration import from_json
 
 HISTORY_FILE = "history.json"
@@ -54,7 +57,11 @@ class Executor(base_executor.BaseExecutor):
         )
         self._write_history(run_uri, history)
         model = artifact_utils.get_single_instance(output_dict["model"])
-        save_encoder(encoder, config.method, model.uri, path_utils.serving_model_dir(model.uri))
+        serving_uri = path_utils.serving_model_dir(model.uri)
+        description = save_encoder(encoder, config.method, model.uri, serving_uri)
+        write_description(serving_uri, description)
+        write_warm_up_requests(serving_uri)
+        write_batching_file(serving_uri)
         checkpoints.remove()
 
     def _write_history(self, uri: str, history: dict[str, Any]) -> None:

@@ -11,7 +11,10 @@ from tfx.utils import path_utils
 
 from components.recall_trainer.training import RecallSources, train_recall
 from models.recall.config import RecallConfig
+from serving.embedding_index.embedding_files import encoder_fingerprint
+from serving.model_description import write_description
 from serving.recall_signatures import save_recall_model
+from serving.warm_up_requests import write_warm_up_requests
 from transforms.configuration import from_json
 from transforms.ingest_config import IngestConfig
 
@@ -46,10 +49,23 @@ class Executor(base_executor.BaseExecutor):
             artifact_utils.get_single_uri(embeddings) if embeddings else None,
             from_json(IngestConfig, exec_properties["ingest"]),
         )
-        module, history = train_recall(sources, from_json(RecallConfig, exec_properties["config"]))
+        config = from_json(RecallConfig, exec_properties["config"])
+        module, history = train_recall(sources, config)
         folder = artifact_utils.get_single_uri(output_dict["model_run"])
         fileio.makedirs(folder)
         with fileio.open(f"{folder}/{HISTORY_FILE}", "wb") as stream:
             stream.write(json.dumps(history, indent=2).encode())
-        model = artifact_utils.get_single_uri(output_dict["model"])
-        save_recall_model(module, path_utils.serving_model_dir(model))
+        serving_uri = path_utils.serving_model_dir(artifact_utils.get_single_uri(output_dict["model"]))
+        save_recall_model(module, serving_uri)
+        write_description(serving_uri, _describe(sources.embeddings, config))
+        write_warm_up_requests(serving_uri)
+
+
+def _describe(embeddings: str | None, config: RecallConfig) -> dict[str, Any]:
+    """What a release has to know, also when another run made it."""
+    encoders = {}
+    if config.uses_content and embeddings is not None:
+        encoders = {
+            modality: encoder_fingerprint(embeddings, modality) for modality in config.modalities or ()
+        }
+    return {"model": config.fusion, "encoders": encoders}

@@ -77,8 +77,8 @@ def train_recall(sources: RecallSources, config: RecallConfig) -> tuple[RecallMo
     impressions = read_examples(f"{sources.train_examples}/*", raw_spec, LABEL, _READ_AT_ONCE, transform)
     examples = read_clicks(impressions, config.batch_size, SHUFFLE_BUFFER, config.seed)
     history = train(model, examples, config)
-    del raw_spec[LABEL]
-    module = RecallModule(model, layer, raw_spec, features, sources.ingest.max_behaviors, clicks, index)
+    served_spec = {name: spec for name, spec in raw_spec.items() if name != LABEL}
+    module = RecallModule(model, layer, served_spec, features, sources.ingest.max_behaviors, clicks, index)
     return module, {"fusion": config.fusion, **history, "gate": _gate(model, clicks, examples)}
 
 

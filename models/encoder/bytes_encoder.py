@@ -6,8 +6,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-# What a request calls its input, by modality.
-INPUT_NAMES = {"image": "image_bytes", "text": "text"}
+from models.encoder.input_names import INPUT_NAMES
 
 
 class BytesEncoder(tf.Module):

@@ -1,6 +1,7 @@
 """The project's own encoders, as they are pushed, behind the model server: Keras and TensorFlow Text in the graph."""
 
 import io
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from served_models import Client, models_config, running, values
 from models.encoder.build import build_encoder
 from models.encoder.bytes_encoder import BytesEncoder
 from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
+from serving.batching_file import write_batching_file
 from serving.encoder_signatures import save_encoder
 from serving.model_server.batching_parameters import BatchingParameters
+from serving.warm_up_requests import write_warm_up_requests
 
 SMALL: dict[str, Any] = {"embedding_dim": 8, "num_layers": 1, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 16}
 CONFIGS = {
@@ -38,7 +41,10 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     pairs = made_pairs.write_pairs(folder / "pairs", 24)
     encoders = {name: build_encoder(config, pairs) for name, config in CONFIGS.items()}
     for name, encoder in encoders.items():
-        save_encoder(encoder, "scl", str(folder), str(folder / name / "1"))
+        pushed = str(folder / name / "1")
+        save_encoder(encoder, "scl", str(folder), pushed)
+        write_warm_up_requests(pushed)
+        write_batching_file(pushed)
     return folder, encoders
 
 
@@ -47,9 +53,26 @@ def client(
     request: pytest.FixtureRequest, encoders: tuple[Path, dict[str, BytesEncoder]]
 ) -> Iterator[Client]:
     config = models_config(*((name, encoders[0] / name) for name in CONFIGS))
-    batching = BatchingParameters(max_batch_size=8) if request.param == "batched" else None
-    with running(config, batching=batching) as client:
+    # As they are pushed, with the parameters beside the model.
+    batching = BatchingParameters() if request.param == "batched" else None
+    with running(config, batching=batching, per_model_batching=True) as client:
         yield client
+
+
+def test_they_are_warmed_up_before_they_are_available(
+    encoders: tuple[Path, dict[str, BytesEncoder]], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    names = list(CONFIGS)
+    with running(
+        models_config(*((name, encoders[0] / name) for name in names)),
+        batching=BatchingParameters(),
+        per_model_batching=True,
+    ):
+        told = [record.getMessage() for record in caplog.records]
+    for name in names:
+        folder = encoders[0] / name / "1"
+        assert f"model {name} loaded from {folder}, 2 warm-up requests answered" in told
 
 
 def test_texts(client: Client, encoders: tuple[Path, dict[str, BytesEncoder]]) -> None:

@@ -131,4 +131,6 @@ def write_embeddings(folder: Path, vectors: Mapping[str, Sequence[np.ndarray | N
         f"{modality}_embedding": pa.array(list(column), pa.list_(pa.float32()))
         for modality, column in vectors.items()
     }
+    for modality in vectors:
+        columns[f"{modality}_encoder"] = pa.array([f"{modality} weights"] * items)
     pq.write_table(pa.table(columns), folder / "embeddings-00000-of-00001.parquet")

@@ -19,6 +19,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_lists_parquet_files_alone_in_order(folder: Path) -> None:
     assert list_files(str(folder)) == [f"{folder}/a.parquet", f"{folder}/b.parquet"]
+    assert list_files(f"file://{folder}") == [f"file://{folder}/a.parquet", f"file://{folder}/b.parquet"]
     assert list_files(f"{folder}/none") == []
 
 

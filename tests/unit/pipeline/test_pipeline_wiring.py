@@ -6,11 +6,13 @@ import pytest
 from tfx import types
 from tfx.dsl.components.base.base_node import BaseNode
 
+from components.release.config import ReleaseConfig
 from models.ctr.config import CtrConfig
 from models.make.config import MakeConfig
 from pipeline.config import RunConfig, override
 from pipeline.pipeline import create_pipeline, create_preparation_pipeline
 from transforms.configuration import from_json
+from transforms.ingest_config import IngestConfig
 
 ENCODERS = [
     f"{before}{name}Encoder{after}"
@@ -19,7 +21,7 @@ ENCODERS = [
 ]
 DATA = ["LogIngest", "StatisticsGen", "SchemaGen", "ExampleValidator"]
 RECALL = ["RecallTrainer", "LastBlessedRecall", "RecallEvaluator", "IndexBuilder", "RecallPusher"]
-END = ["LastBlessedModel", "Evaluator", "Inspector", "Pusher", *RECALL, "Report"]
+END = ["LastBlessedModel", "Evaluator", "Inspector", "Pusher", *RECALL, "Release", "Report"]
 
 
 def nodes(**values: Any) -> dict[str, BaseNode]:
@@ -64,6 +66,27 @@ def test_default() -> None:
         "MakeTrainer",
         "Inspector",
     )
+
+
+def test_a_release_names_what_was_pushed() -> None:
+    made = nodes(release={"sample_users": 3})
+    assert list(made)[-2:] == ["Release", "Report"]
+    pushed = {
+        "pushed_ctr": "Pusher",
+        "pushed_recall": "RecallPusher",
+        "pushed_image_encoder": "ImageEncoderPusher",
+        "pushed_text_encoder": "TextEncoderPusher",
+    }
+    items = {"examples": "LogIngest", "catalog": "LogIngest", "embeddings": "CatalogEmbedder"}
+    assert sources(made["Release"]) == items | pushed
+    told = made["Release"].exec_properties
+    # Beside the folders that the Pushers push to.
+    assert told["serving"] == "root/serving"
+    assert "root/serving/ctr" in made["Pusher"].exec_properties["push_destination"]
+    assert from_json(ReleaseConfig, told["config"]).sample_users == 3
+    assert from_json(IngestConfig, told["ingest"]) == IngestConfig()
+    alone = nodes(modalities=[], ctr={"integration": "id"}, train_recall=False)["Release"]
+    assert set(sources(alone)) == {"examples", "catalog", "pushed_ctr"}
 
 
 def test_what_the_trainers_are_told() -> None:

@@ -21,6 +21,9 @@ from models.ctr.config import CtrConfig
 from models.make.config import MakeConfig
 from models.make.model import MakeModel
 from models.make.weights import dump_weights
+from serving.model_description import read_description
+from serving.model_server.saved_model import SavedModel
+from serving.model_server.warm_up import warm_up
 from transforms.configuration import to_json
 from transforms.input_error import InputError
 
@@ -155,10 +158,23 @@ def test_the_exported_model_serves_with_embeddings(inputs: Path, rows: list[Row]
     }
 
 
+def test_the_exported_model_says_what_it_is_and_brings_its_warm_up(inputs: Path, tmp_path: Path) -> None:
+    run(inputs, tmp_path, config("simtier", modalities=("image",)))
+    folder = tmp_path / "model" / "Format-Serving"
+    # The text encoder's embeddings lie beside the others, and it has not read them.
+    encoders = {"image": "image weights"}
+    assert read_description(str(folder)) == {"model": "simtier", "num_tiers": 5, "encoders": encoders}
+    model = SavedModel(folder)
+    assert warm_up(model, folder) == 1
+    model.close()
+
+
 def test_a_model_of_ids_needs_no_embeddings(inputs: Path, tmp_path: Path) -> None:
     history = run(inputs, tmp_path, config("id", modalities=()))
     assert history["model"] == "id"
-    assert (tmp_path / "model" / "Format-Serving" / "saved_model.pb").is_file()
+    folder = tmp_path / "model" / "Format-Serving"
+    assert (folder / "saved_model.pb").is_file()
+    assert read_description(str(folder)) == {"model": "id", "num_tiers": 5, "encoders": {}}
 
 
 def test_a_modality_without_embeddings(inputs: Path, tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ from components.recall_trainer.component import RecallTrainer
 from components.recall_trainer.executor import Executor
 from components.recall_trainer.training import RecallSources, train_recall
 from models.recall.config import RecallConfig
+from serving.model_description import read_description
+from serving.model_server.saved_model import SavedModel
+from serving.model_server.warm_up import warm_up
 from transforms.configuration import to_json
 from transforms.input_error import InputError
 
@@ -132,6 +135,18 @@ def test_history(trained: tuple[Path, dict[str, Any]]) -> None:
     assert history["fusion"] == "conditional_output"
     assert [point["examples"] for point in history["curve"]][-1] == 110
     assert all(np.isfinite(point["loss"]) for point in history["curve"])
+
+
+def test_the_exported_model_says_what_it_is_and_brings_its_warm_up(
+    trained: tuple[Path, dict[str, Any]],
+) -> None:
+    folder = trained[0] / "model" / "Format-Serving"
+    encoders = {"image": "image weights", "text": "text weights"}
+    assert read_description(str(folder)) == {"model": "conditional_output", "encoders": encoders}
+    model = SavedModel(folder)
+    # Items one by one and many at once; a user without new items and with some.
+    assert warm_up(model, folder) == 4
+    model.close()
 
 
 def test_gate_by_bucket_of_clicks(trained: tuple[Path, dict[str, Any]]) -> None:

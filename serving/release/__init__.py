@@ -1,0 +1,1 @@
+"""What a run of the pipeline hands to serving, and how it gets there."""
