@@ -15,7 +15,7 @@ OVERSIZED = "oversized_image"
 UNREADABLE = "unreadable_image"
 
 # A decoder that meets a broken file raises one of many types; each means the same here.
-_DECODING_ERRORS = (
+DECODING_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -86,7 +86,7 @@ def canonical_image(data: bytes, max_bytes: int, max_pixels: int) -> tuple[bytes
                 image.load()
     except Image.DecompressionBombError:
         return data, OVERSIZED
-    except _DECODING_ERRORS:
+    except DECODING_ERRORS:
         return data, UNREADABLE
     return data, None
 
@@ -94,7 +94,7 @@ def canonical_image(data: bytes, max_bytes: int, max_pixels: int) -> tuple[bytes
 def _orientation(image: Image.Image) -> object:
     try:
         return image.getexif().get(ExifTags.Base.Orientation)
-    except _DECODING_ERRORS:
+    except DECODING_ERRORS:
         return None  # Metadata that nobody can read turn no picture.
 
 

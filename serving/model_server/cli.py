@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from serving.garbage import keep_for_good
 from transforms.input_error import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ DEFAULT_METRICS_PATH = "/monitoring/prometheus/metrics"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
+    parser.add_argument("--host", default="0.0.0.0", help="the address to listen on (not TF Serving's)")
     parser.add_argument("--port", type=int, default=8500, help="TCP port of gRPC")
     parser.add_argument("--grpc_max_threads", type=int, help="default: 16 for each core")
     parser.add_argument("--rest_api_port", type=int, default=0, help="TCP port of REST; 0: no REST")
@@ -72,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, end)
     try:
         server.start()
+        keep_for_good()
         poll_seconds = options.model_config_file_poll_wait_seconds if options.model_config_file else 0
         while not server.wait(poll_seconds if poll_seconds > 0 else None):
             _reload(server, options.model_config_file)
@@ -110,6 +113,7 @@ def read_options(options: argparse.Namespace) -> "ServerOptions":
         raise InputError(f"--rest_api_port: expected another port than --port, got {options.port} for both")
     return ServerOptions(
         models=_models(options),
+        host=options.host,
         grpc_port=options.port,
         grpc_threads=options.grpc_max_threads or default_grpc_threads(),
         rest_port=options.rest_api_port or None,

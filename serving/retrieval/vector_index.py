@@ -65,6 +65,20 @@ class VectorIndex:
         new = self._added.place_of
         return np.array([self._place_of.get(one, new.get(one, -1)) for one in item_ids], np.int64)
 
+    def vectors(self, places: np.ndarray) -> np.ndarray:
+        """float32 `[places, dim]`: what is at each of these distinct places, int64 `[places]`, from 0 on."""
+        added = self._added
+        vectors = np.empty((len(places), self.description.dim), np.float32)
+        is_built = places < len(self._vectors)
+        vectors[is_built] = self._vectors[places[is_built]]
+        _, rows, added_rows = np.intersect1d(places, added.places, return_indices=True)
+        vectors[rows] = added.vectors[added_rows]
+        return vectors
+
+    def added_ids(self) -> list[str]:
+        """The items that were added after the index was built, and those that got a new vector."""
+        return self._ids_at(self._added.places).tolist()
+
     def search(
         self,
         queries: np.ndarray,

@@ -320,3 +320,14 @@ def test_no_folder_is_one_line(tmp_path):
         InputError, match="index.json: expected the description of an index, got .*No such file"
     ):
         VectorIndex.load(tmp_path / "nowhere")
+
+
+def test_tells_the_vectors_that_it_has_now() -> None:
+    vectors = np.array([[1, 0], [0, 1], [2, 2]], np.float32)
+    index = build_index(["a", "b", "c"], vectors, "1")
+    index.add(["d", "b"], np.array([[5, 5], [7, 7]], np.float32))
+    index.add(["e"], np.array([[6, 6]], np.float32))
+    places = index.places(["e", "a", "b", "d"])
+    assert index.vectors(places).tolist() == [[6, 6], [1, 0], [7, 7], [5, 5]]
+    assert index.vectors(places[:0]).shape == (0, 2)
+    assert sorted(index.added_ids()) == ["b", "d", "e"]

@@ -1,0 +1,1 @@
+"""Answers who asks for ads and similar items, and takes new items."""
