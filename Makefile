@@ -4,7 +4,7 @@
 ADLENS := .venv/bin/adlens
 DEMO := runs/demo
 
-.PHONY: env demo test check clean
+.PHONY: env demo test check deploy-check clean
 .DEFAULT_GOAL := demo
 
 env:
@@ -19,6 +19,10 @@ demo: env
 
 check: env
 	@scripts/check.sh
+
+# Renders deploy/ and checks it, without a cluster or Docker.
+deploy-check: env
+	@.venv/bin/python -m scripts.check_deploy
 
 test: check
 # Two processes, a file at a time in the order of the folders: the whole pipeline runs beside all else.

@@ -107,7 +107,7 @@ def main() -> None:
         transform_output = analyze(np.random.default_rng(0), folder)
         for num_items in sizes:
             progress(f"{num_items:,} items: making vectors")
-            vectors, users = _make_vectors(np.random.default_rng(0), num_items, TUNING + ASKED)
+            vectors, users = make_vectors(np.random.default_rng(0), num_items, TUNING + ASKED)
             tuning, asked = users[:TUNING], users[TUNING:]
             index, measured = _build(vectors, tuning)
             measured |= _compare(index, vectors, tuning, asked, rounds=3 if options.quick else 7)
@@ -297,7 +297,7 @@ def _build_hnswlib(vectors: np.ndarray) -> Callable[[int], Search]:
     return searches_of
 
 
-def _make_vectors(rng: np.random.Generator, num_items: int, num_users: int) -> tuple[np.ndarray, np.ndarray]:
+def make_vectors(rng: np.random.Generator, num_items: int, num_users: int) -> tuple[np.ndarray, np.ndarray]:
     """float32 `[items, 128]`, gated, and `[users, 128]`."""
     num_categories = max(num_items // 500, 20)
     departments = rng.integers(max(num_categories // 40, 5), size=num_categories)

@@ -96,11 +96,17 @@ def _parser() -> argparse.ArgumentParser:
 def _add_servers(commands: argparse._SubParsersAction) -> None:
     """What runs on and answers requests; their flags are their own."""
     from serving.encoder_service import cli as encoder_service
+    from serving.gateway import cli as gateway
     from serving.model_server import cli as model_server
+    from serving.release import cli as publisher
+    from serving.stack import cli as stack
 
     for name, server, text in (
         ("model-server", model_server, "serve pushed models as TF Serving does, with its flags"),
+        ("serve", stack, "serve what a run pushed: models, new items, recommendations, search"),
+        ("publish", publisher, "bring what a run released into the stores that serving reads"),
         ("encoder-service", encoder_service, "encode new and changed items as they come"),
+        ("gateway", gateway, "recommend ads, find similar items and take new ones over HTTP"),
     ):
         server.add_arguments(_command(commands, name, server.run, text))
 

@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from dataclasses import fields
 
 from serving.encoder_service.config import EncoderServiceConfig
+from serving.garbage import keep_for_good
 from serving.store_address import store_address
 
 _HELP = {
@@ -80,6 +81,7 @@ def run(options: argparse.Namespace) -> int:
                 workers.are_alive,
             )
         ):
+            keep_for_good()
             workers.run(stop)
         print(json.dumps(workers.metrics.status()), file=sys.stderr)
     index.close()

@@ -1,12 +1,18 @@
 """The real pipeline over simulated logs: what it leaves behind, and what it does after a kill."""
 
+import base64
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+from benchmarks.running_stack import RunningStack, copy_root
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -130,6 +136,7 @@ def test_finished_stages_are_not_run_again(finished_run):
             "RecallEvaluator",
             "IndexBuilder",
             "RecallPusher",
+            "Release",
             "Report",
         )
     }
@@ -267,6 +274,62 @@ def test_recall_is_pushed_with_its_index(finished_run):
         **new,
     )["score"].numpy()
     assert reordered.shape == (10,) and np.isfinite(reordered).all()
+
+
+def test_what_was_pushed_is_released_for_serving(finished_run, tmp_path):
+    from serving.embedding_index.embedding_files import encoder_fingerprint
+    from serving.release.catalog import read_catalog
+    from serving.release.release import Release
+
+    summary = json.loads((finished_run.root / "summary.json").read_text())
+    # All that serving needs lies below one folder, wherever that is taken to.
+    folder = Path(shutil.copytree(finished_run.root / "serving", tmp_path / "serving"))
+    release = Release.read(folder / "release.json")
+    named = {"ctr": release.ctr, "recall": release.recall}
+    named |= {f"{modality}_encoder": encoder for modality, encoder in release.encoders.items()}
+    assert {name: f"serving/{name}/{model.version}" for name, model in named.items()} == summary["pushed"]
+    assert (release.number, release.ctr.model, release.ctr.num_tiers) == (1, "simtier_make", 20)
+    assert sum(len(items) for items, _ in read_catalog(release.catalog)) == summary["embeddings"]["items"]
+    for modality, encoder in release.encoders.items():
+        assert encoder_fingerprint(release.embeddings, modality) == encoder.fingerprint
+    users = [user.user["user_id"] for user in release.sample_users]
+    assert 5 < len(set(users)) == len(users) <= 20
+    assert all(len(user.behaviors) >= 5 and "city" in user.user for user in release.sample_users)
+    for name, model in named.items():
+        version = folder / name / model.version
+        assert (version / "assets.extra" / "tf_serving_warmup_requests").stat().st_size > 0
+        assert (version / "batching_params.pbtxt").exists() == name.endswith("_encoder")
+
+
+def test_serve_answers_over_the_run_and_takes_a_new_item(finished_run, tmp_path):
+    catalog = pq.ParquetDataset(sorted((finished_run.logs / "catalog").glob("*.parquet"))).read()
+    first = catalog.slice(0, 1).to_pylist()[0]
+    stack = RunningStack(copy_root(finished_run.root, tmp_path / "root"))
+    try:
+        stack.start()
+        client = stack.client()
+        user, *_ = stack.sample_users()
+        answer = client.post("/v1/recommend", {**user, "k": 10})
+        assert answer.status == 200
+        assert (answer.body["degraded"], answer.body["ranked_by"]) == ([], "ctr")
+        ads = answer.body["ads"]
+        assert len({ad["item_id"] for ad in ads}) == 10
+        assert [ad["score"] for ad in ads] == sorted((ad["score"] for ad in ads), reverse=True)
+
+        # The same picture and title under a new id: as near as can be to the item that has them.
+        assert client.put_item("new", first["image"], first["title"]).status == 202
+        stack.wait_for(lambda: client.get("/v1/items/new").body["recallable"], 60)
+        for name, content in (("image", base64.b64encode(first["image"]).decode()), ("text", first["title"])):
+            found = client.post("/v1/similar", {name: content, "k": 50}).body["items"]
+            nearest = {each["item_id"]: each["similarity"] for each in found}
+            assert nearest["new"] == pytest.approx(1, abs=1e-4)
+            assert nearest["new"] == pytest.approx(nearest[first["item_id"]], abs=1e-4)
+        answer = client.post("/v1/recommend", {**user, "k": 1, "explain": True, "also_rank": ["new"]})
+        (ad,) = [ad for ad in answer.body["ads"] if ad["item_id"] == "new"]
+        assert 0 < ad["score"] < 1
+        assert ad["why"]["content"] == {"image": "index", "text": "index"}
+    finally:
+        stack.stop()
 
 
 def test_beam_runner_gives_the_same_metrics(finished_run, tmp_path):

@@ -1,0 +1,1 @@
+"""Checks deploy/ without a cluster: `python -m scripts.check_deploy`."""

@@ -1,0 +1,1 @@
+"""All parts of serving on one machine: `adlens serve`."""
