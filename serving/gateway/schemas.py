@@ -121,12 +121,13 @@ Count = Annotated[int, Field(ge=1, le=MAX_K, description="how many, at most"), B
 Modality = Literal["image", "text"]
 
 
-def _given(name: str, modality: str = "", **schema: Any) -> dict[str, Any]:
-    """For OpenAPI: a text that is there, and not null; then the modality is this one, if any is named."""
-    properties: dict[str, Any] = {name: {"type": "string", **schema}}
-    if modality:
-        properties["modality"] = {"enum": [modality, None]}
-    return {"required": [name], "properties": properties}
+def _given(name: str, /, **properties: dict[str, Any]) -> dict[str, Any]:
+    """For OpenAPI: a text that is there, and not null, and properties that are as they are said to be."""
+    return {"required": [name], "properties": {name: {"type": "string"}, **properties}}
+
+
+_NULL: dict[str, Any] = {"type": "null"}
+_NOT_BLANK: dict[str, Any] = {"type": "string", "pattern": "\\S"}
 
 
 class _Asked(BaseModel):
@@ -146,7 +147,9 @@ class Error(_Answered):
 class PutItem(_Asked):
     """A new or changed item. It has a picture, a title that is not blank, or both."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [_given("title", pattern="\\S"), _given("image")]})
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [_given("title", title=_NOT_BLANK), _given("image")]}
+    )
 
     title: Title | None = None
     image: Picture | None = None
@@ -185,7 +188,13 @@ class AskSimilar(_Asked):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "oneOf": [_given("item_id"), _given("text", modality="text"), _given("image", modality="image")]
+            "oneOf": [
+                _given("item_id", text=_NULL, image=_NULL),
+                _given(
+                    "text", text=_NOT_BLANK, item_id=_NULL, image=_NULL, modality={"enum": ["text", None]}
+                ),
+                _given("image", item_id=_NULL, text=_NULL, modality={"enum": ["image", None]}),
+            ]
         }
     )
 
