@@ -24,6 +24,8 @@ def test_defaults_are_those_of_tf_serving() -> None:
     assert (options.grpc_port, options.rest_port, options.rest_timeout_seconds) == (8500, None, 30)
     assert (options.poll_seconds, options.max_load_retries, options.retry_seconds) == (1, 5, 60)
     assert options.batching is None and options.enable_warm_up and not options.metrics_path
+    assert options.host == "0.0.0.0"
+    assert options_of("--model_base_path=/m", "--host=127.0.0.1").host == "127.0.0.1"
     assert options.tags == {"serve"}
 
 
