@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from scripts.check_deploy.manifests import Manifests
 from serving.embedding_index.lmdb_embedding_index import LmdbEmbeddingIndex
 from serving.encoder_service.service_metrics import ServiceMetrics
-from serving.gateway.app import create_app
-from serving.gateway.gateway_metrics import GatewayMetrics
+from serving.gateway.http.app import create_app
+from serving.gateway.http.gateway_metrics import GatewayMetrics
 from serving.item_queue.sqlite_item_queue import SqliteItemQueue
 
 # Names of labels with their values, by metric.

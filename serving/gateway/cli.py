@@ -12,15 +12,15 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from serving.garbage import keep_for_good
-from serving.gateway.access_tokens import AccessTokens
 from serving.gateway.config import GatewayConfig
-from serving.gateway.http_options import HttpOptions
+from serving.gateway.http.access_tokens import AccessTokens
+from serving.gateway.http.http_options import HttpOptions
 from serving.store_address import store_address
 from transforms.input_error import InputError, check_setting
 
 if TYPE_CHECKING:
     from serving.gateway.engine import Engine
-    from serving.gateway.server import GatewayServer
+    from serving.gateway.http.server import GatewayServer
 
 _check = partial(check_setting, "gateway")
 
@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     if options.workers == 1:
         serve(options, stop)
         return 0
-    from serving.gateway.worker_processes import WorkerProcesses
+    from serving.gateway.http.worker_processes import WorkerProcesses
 
     return WorkerProcesses(partial(serve, options), options.workers).run(stop)
 
@@ -116,11 +116,11 @@ def serve(options: argparse.Namespace, stop: threading.Event) -> None:
     from serving.embedding_index.errors import EmbeddingIndexError
     from serving.embedding_index.open_embedding_index import open_embedding_index
     from serving.encoder_service.remote_encoder import open_channel
-    from serving.gateway.app import create_app
     from serving.gateway.engine import Engine
-    from serving.gateway.gateway_metrics import GatewayMetrics
+    from serving.gateway.http.app import create_app
+    from serving.gateway.http.gateway_metrics import GatewayMetrics
+    from serving.gateway.http.server import GatewayServer
     from serving.gateway.model_client import ModelClient
-    from serving.gateway.server import GatewayServer
     from serving.item_queue.errors import QueueUnavailable
     from serving.item_queue.open_item_queue import open_item_queue
     from serving.item_store.errors import ItemStoreError

@@ -21,7 +21,7 @@ from online_models import picture
 from running_gateway import RunningGateway, running_gateway
 from schemathesis_hooks import IDS, pictures
 
-from serving.gateway.http_options import HttpOptions
+from serving.gateway.http.http_options import HttpOptions
 
 IS_LONG = "ADLENS_FUZZ_EXAMPLES" in os.environ
 EXAMPLES = int(os.environ.get("ADLENS_FUZZ_EXAMPLES", "25"))

@@ -18,10 +18,10 @@ from online_models import RED, SHOP, click_probability, picture
 from running_gateway import RunningGateway, running_gateway
 from stand_in_engine import StandInEngine
 
-from serving.gateway import bounded_protocol, http_guard
-from serving.gateway.app import create_app
-from serving.gateway.http_options import HttpOptions
-from serving.gateway.server import GatewayServer
+from serving.gateway.http import bounded_protocol, http_guard
+from serving.gateway.http.app import create_app
+from serving.gateway.http.http_options import HttpOptions
+from serving.gateway.http.server import GatewayServer
 from transforms.input_error import InputError
 
 

@@ -29,12 +29,12 @@ from serving.embedding_index.lmdb_embedding_index import LmdbEmbeddingIndex
 from serving.encoder_service.config import EncoderServiceConfig
 from serving.encoder_service.remote_encoder import open_channel
 from serving.encoder_service.worker import Workers
-from serving.gateway.access_tokens import AccessTokens
-from serving.gateway.app import create_app
 from serving.gateway.config import GatewayConfig
 from serving.gateway.engine import Engine
+from serving.gateway.http.access_tokens import AccessTokens
+from serving.gateway.http.app import create_app
+from serving.gateway.http.server import GatewayServer
 from serving.gateway.model_client import ModelClient
-from serving.gateway.server import GatewayServer
 from serving.item_queue.sqlite_item_queue import SqliteItemQueue
 from serving.item_store.lmdb_item_store import LmdbItemStore
 

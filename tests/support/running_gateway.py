@@ -13,14 +13,14 @@ from online_models import fill_stores, push_all, server_models
 from served_models import running
 
 from serving.embedding_index.lmdb_embedding_index import LmdbEmbeddingIndex
-from serving.gateway.access_tokens import AccessTokens
-from serving.gateway.app import create_app
 from serving.gateway.config import GatewayConfig
 from serving.gateway.engine import Engine
-from serving.gateway.gateway_metrics import GatewayMetrics
-from serving.gateway.http_options import HttpOptions
+from serving.gateway.http.access_tokens import AccessTokens
+from serving.gateway.http.app import create_app
+from serving.gateway.http.gateway_metrics import GatewayMetrics
+from serving.gateway.http.http_options import HttpOptions
+from serving.gateway.http.server import GatewayServer
 from serving.gateway.model_client import ModelClient
-from serving.gateway.server import GatewayServer
 from serving.item_queue.sqlite_item_queue import SqliteItemQueue
 from serving.item_store.lmdb_item_store import LmdbItemStore
 from serving.model_server.model_server import ModelServer

@@ -8,7 +8,7 @@ import pytest
 from pipeline.cli import main
 from serving.gateway import cli
 from serving.gateway.config import GatewayConfig
-from serving.gateway.http_options import HttpOptions
+from serving.gateway.http.http_options import HttpOptions
 from transforms.input_error import InputError
 
 NEEDED = ["--model-server=127.0.0.1:1", "--index=index", "--items=items", "--queue=queue.db"]

@@ -6,7 +6,7 @@ import pytest
 from odd_images import bad_images, encode, good_images, scene
 from PIL import Image
 
-from serving.gateway.picture_header import picture_type
+from serving.gateway.http.picture_header import picture_type
 from transforms.canonical_image import canonical_image
 from transforms.input_error import InputError
 

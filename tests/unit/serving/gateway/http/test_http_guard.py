@@ -16,11 +16,11 @@ from odd_images import encode, scene
 from prometheus_client.parser import text_string_to_metric_families
 from stand_in_engine import StandInEngine
 
-from serving.gateway.access_tokens import AccessTokens
-from serving.gateway.app import create_app
-from serving.gateway.gateway_metrics import GatewayMetrics
-from serving.gateway.http_guard import HttpGuard
-from serving.gateway.http_options import HttpOptions
+from serving.gateway.http.access_tokens import AccessTokens
+from serving.gateway.http.app import create_app
+from serving.gateway.http.gateway_metrics import GatewayMetrics
+from serving.gateway.http.http_guard import HttpGuard
+from serving.gateway.http.http_options import HttpOptions
 
 TOKEN = "a-token-of-some-length"
 JSON = {"Content-Type": "application/json"}
@@ -239,7 +239,7 @@ def test_a_declared_size_is_refused_at_once_and_one_that_waits_for_leave_gets_no
 
 
 def test_a_body_that_does_not_end_is_forgotten_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.gateway.http_guard._DRAIN_SECONDS", 0.05)
+    monkeypatch.setattr("serving.gateway.http.http_guard._DRAIN_SECONDS", 0.05)
 
     async def endless() -> AsyncIterator[dict[str, Any]]:
         while True:

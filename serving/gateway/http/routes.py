@@ -11,16 +11,16 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.convertors import Convertor, register_url_convertor
 
-from serving.gateway import schemas
 from serving.gateway.answers import RecommendAnswer, SimilarAnswer
 from serving.gateway.errors import UnknownItem
-from serving.gateway.gateway_metrics import GatewayMetrics
-from serving.gateway.http_error import overloaded
-from serving.gateway.http_options import HttpOptions
-from serving.gateway.picture_header import CONTENT_TYPES, picture_type
+from serving.gateway.http import schemas
+from serving.gateway.http.gateway_metrics import GatewayMetrics
+from serving.gateway.http.http_error import overloaded
+from serving.gateway.http.http_options import HttpOptions
+from serving.gateway.http.picture_header import CONTENT_TYPES, picture_type
+from serving.gateway.http.strict_route import StrictRoute
+from serving.gateway.http.work_pool import WorkPool
 from serving.gateway.requests import Behavior, RecommendRequest, SimilarRequest
-from serving.gateway.strict_route import StrictRoute
-from serving.gateway.work_pool import WorkPool
 from serving.item_queue.new_item import NewItem
 from transforms.input_error import InputError
 

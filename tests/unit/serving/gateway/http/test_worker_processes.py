@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from light_worker import work
 
-from serving.gateway.worker_processes import WorkerProcesses
+from serving.gateway.http.worker_processes import WorkerProcesses
 
 
 def test_they_run_until_told_to_stop(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 
-from serving.gateway.access_tokens import AccessTokens
-from serving.gateway.gateway_metrics import GatewayMetrics
-from serving.gateway.http_error import HttpError, overloaded
-from serving.gateway.http_options import HttpOptions
-from serving.gateway.rate_limiter import RateLimiter, retry_after
-from serving.gateway.request_body import Disconnected, RequestBody
+from serving.gateway.http.access_tokens import AccessTokens
+from serving.gateway.http.gateway_metrics import GatewayMetrics
+from serving.gateway.http.http_error import HttpError, overloaded
+from serving.gateway.http.http_options import HttpOptions
+from serving.gateway.http.rate_limiter import RateLimiter, retry_after
+from serving.gateway.http.request_body import Disconnected, RequestBody
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

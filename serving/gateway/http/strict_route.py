@@ -7,7 +7,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 
-from serving.gateway.http_error import HttpError
+from serving.gateway.http.http_error import HttpError
 
 
 class StrictRoute(APIRoute):

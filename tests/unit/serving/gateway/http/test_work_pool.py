@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from serving.gateway.http_error import HttpError
-from serving.gateway.work_pool import WorkPool
+from serving.gateway.http.http_error import HttpError
+from serving.gateway.http.work_pool import WorkPool
 
 
 def test_it_answers_in_a_thread_of_its_own() -> None:

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from serving.gateway.errors import TimedOut, Unavailable, UnknownItem
-from serving.gateway.http_error import HttpError, overloaded
+from serving.gateway.http.http_error import HttpError, overloaded
 from serving.item_queue.errors import QueueFull
 from transforms.input_error import InputError
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.gateway.access_tokens import AccessTokens
+from serving.gateway.http.access_tokens import AccessTokens
 from transforms.input_error import InputError
 
 FIRST, SECOND = "first-token-0123456", "second_token/+=6789"

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from serving.gateway.access_tokens import AccessTokens
-from serving.gateway.error_answers import add_error_answers
-from serving.gateway.gateway_metrics import GatewayMetrics
-from serving.gateway.http_guard import PROTECTED, HttpGuard
-from serving.gateway.http_options import HttpOptions
-from serving.gateway.inspector_page import InspectorPage
-from serving.gateway.routes import GatewayRoutes
+from serving.gateway.http.access_tokens import AccessTokens
+from serving.gateway.http.error_answers import add_error_answers
+from serving.gateway.http.gateway_metrics import GatewayMetrics
+from serving.gateway.http.http_guard import PROTECTED, HttpGuard
+from serving.gateway.http.http_options import HttpOptions
+from serving.gateway.http.inspector_page import InspectorPage
+from serving.gateway.http.routes import GatewayRoutes
 
 if TYPE_CHECKING:
     from serving.gateway.engine import Engine

@@ -12,8 +12,8 @@ from httpx import Response
 from odd_images import bad_images, good_images
 from stand_in_engine import StandInEngine
 
-from serving.gateway.app import create_app
 from serving.gateway.errors import TimedOut, Unavailable
+from serving.gateway.http.app import create_app
 from serving.gateway.requests import Behavior, RecommendRequest, SimilarRequest
 from serving.item_queue.errors import QueueFull
 from transforms.input_error import InputError

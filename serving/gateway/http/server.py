@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from serving.gateway.bounded_protocol import BoundedProtocol
+from serving.gateway.http.bounded_protocol import BoundedProtocol
 from transforms.input_error import InputError
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.gateway.http_error import HttpError
+from serving.gateway.http.http_error import HttpError
 
 MAX_HEAD_BYTES = 64 << 10
 HEAD_SECONDS = 10.0

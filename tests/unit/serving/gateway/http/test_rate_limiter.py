@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.gateway.rate_limiter import RateLimiter, retry_after
+from serving.gateway.http.rate_limiter import RateLimiter, retry_after
 
 
 class Clock:

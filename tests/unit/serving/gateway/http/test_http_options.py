@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from serving.gateway.http_options import HttpOptions
+from serving.gateway.http.http_options import HttpOptions
 from transforms.input_error import InputError
 
 

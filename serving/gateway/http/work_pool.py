@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from serving.gateway.http_error import HttpError, overloaded
+from serving.gateway.http.http_error import HttpError, overloaded
 
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
