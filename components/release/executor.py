@@ -44,8 +44,6 @@ class Executor(base_executor.BaseExecutor):
                 which there are: the versions are those in the models' folders, also of earlier runs.
             output_dict: `release`, one artifact.
             exec_properties: `serving`, and `ingest` and `config` as JSON.
-        Raises:
-            InputError: the last release cannot be read.
         """
         serving = Path(exec_properties["serving"])
         embeddings = input_dict["embeddings"][0].uri if input_dict.get("embeddings") else None
@@ -57,12 +55,11 @@ class Executor(base_executor.BaseExecutor):
                 if input_dict.get(f"pushed_{modality}_encoder")
             }
             models = find_models(serving, fingerprints, bool(input_dict.get("pushed_recall")))
+            number = _release(serving, models, input_dict, embeddings, exec_properties)
+            _LOG.info("Release %d is in %s", number, serving / RELEASE_FILE)
         except InputError as error:
             reason = str(error)
             _LOG.warning("Nothing is released, the last release stays: %s", reason)
-        else:
-            number = _release(serving, models, input_dict, embeddings, exec_properties)
-            _LOG.info("Release %d is in %s", number, serving / RELEASE_FILE)
         folder = artifact_utils.get_single_uri(output_dict["release"])
         fileio.makedirs(folder)
         with fileio.open(f"{folder}/{RESULT_FILE}", "wb") as stream:

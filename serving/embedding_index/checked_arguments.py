@@ -38,6 +38,12 @@ def agree_on_dim(modality: str, version: str, known: int, got: int) -> int:
     return known or got
 
 
+def check_feed(announce: bool, unless_announced: bool) -> None:
+    """Raises InputError where a put is to announce what it leaves out."""
+    if announce and unless_announced:
+        raise InputError("expected announce or unless_announced, got both")
+
+
 def check_after(after: int) -> None:
     """Raises InputError where no sequence of a feed can be larger."""
     if not 0 <= after < MAX_SEQUENCE:

@@ -35,6 +35,7 @@ class EmbeddingIndex(Protocol):
         vectors: Mapping[str, np.ndarray | None],
         replace: bool = True,
         announce: bool = False,
+        unless_announced: bool = False,
     ) -> None:
         """Stores vectors, all or none; when it returns, they are durable.
 
@@ -48,6 +49,9 @@ class EmbeddingIndex(Protocol):
             replace: whether they replace what an item has; False leaves an item alone that has an entry.
             announce: whether all these items come to the end of the version's `changes`, together with their
                 entries or not at all; those that `replace` left alone too.
+            unless_announced: whether items that are in the version's `changes` are left as they are, which is
+                decided in the same transaction; so what is older never replaces what was announced. Not with
+                `announce`.
         Raises:
             InputError: a vector of another type or dim.
         """

@@ -16,6 +16,7 @@ from serving.embedding_index.change import Change
 from serving.embedding_index.checked_arguments import (
     agree_on_dim,
     check_after,
+    check_feed,
     encode_entries,
     unknown_version,
 )
@@ -69,15 +70,18 @@ class LmdbEmbeddingIndex:
         vectors: Mapping[str, np.ndarray | None],
         replace: bool = True,
         announce: bool = False,
+        unless_announced: bool = False,
     ) -> None:
         """See `EmbeddingIndex.put`."""
         check_names(modality=modality, version=version)
+        check_feed(announce, unless_announced)
         entries, dim = encode_entries(vectors)
 
         def change(transaction: lmdb.Transaction) -> None:
             before = self._find(transaction, modality, version) or self._new_version(transaction)
             agreed = agree_on_dim(modality, version, before.dim, dim)
-            added = self._store(transaction, before.prefix, entries, replace)
+            own = self._unannounced(transaction, before.prefix, entries) if unless_announced else entries
+            added = self._store(transaction, before.prefix, own, replace)
             if announce:
                 self._announce(transaction, before.prefix, entries)
             after = _Version(before.generation, agreed, before.count + added)
@@ -227,6 +231,16 @@ class LmdbEmbeddingIndex:
                 [(prefix + key, entry) for key, entry in sorted(entries.items())], overwrite=replace
             )
         return transaction.stat(self._entries)["entries"] - before
+
+    def _unannounced(
+        self, transaction: lmdb.Transaction, prefix: bytes, entries: Mapping[bytes, bytes]
+    ) -> dict[bytes, bytes]:
+        """Those of the entries whose items are not in a version's feed."""
+        return {
+            key: entry
+            for key, entry in entries.items()
+            if transaction.get(prefix + key, db=self._sequences) is None
+        }
 
     def _announce(self, transaction: lmdb.Transaction, prefix: bytes, keys: Iterable[bytes]) -> None:
         """Moves items to the end of a version's feed."""

@@ -1,15 +1,16 @@
 """Fills the index with the embeddings of a catalog."""
 
 import logging
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from models.parquet_files import list_files
-from serving.checked_arguments import MAX_BATCH
+from serving.checked_arguments import MAX_BATCH, encode_id
 from serving.embedding_index.embedding_files import encoder_fingerprints, read_embeddings
 from serving.embedding_index.embedding_index import EmbeddingIndex
+from serving.embedding_index.errors import CorruptEntry
 from transforms.input_error import InputError
 
 _LOG = logging.getLogger(__name__)
@@ -36,13 +37,13 @@ def load_embeddings(
     fingerprint: str | None = None,
     batch_size: int = 5_000,
     replace: bool = True,
-    skip: Container[str] = (),
+    unless_announced: bool = False,
     serve: bool = True,
 ) -> LoadedEmbeddings:
     """Puts what CatalogEmbedder wrote into a version of the index, and serves it once everything is in.
 
     Where it fails, the version that was served still is, and it can be run again; what is there already is not
-    written again.
+    written again, and an entry that is broken is. An item whose id no index takes is logged and left out.
 
     Args:
         index: any store.
@@ -53,7 +54,7 @@ def load_embeddings(
         batch_size: items a put, at most 10,000.
         replace: whether these vectors replace those that items have already; False where new items may have
             been put into this version, which are younger than the catalog.
-        skip: items that are left alone, whether they have an entry or not.
+        unless_announced: whether items in the version's feed of changes are left alone; see `EmbeddingIndex.put`.
         serve: whether the version is served in the end; False where the caller does so.
     Raises:
         InputError: no such file or column, a broken file, or embeddings of other encoders.
@@ -70,14 +71,24 @@ def load_embeddings(
         for batch in read_embeddings(file, ["item_id", f"{modality}_embedding"], batch_size):
             ids, embeddings = batch.columns
             rows = zip(ids.to_pylist(), embeddings.to_numpy(zero_copy_only=False), strict=True)
-            vectors_of = {item_id: vector for item_id, vector in rows if item_id not in skip}
-            index.put(version, modality, _changed(index, version, modality, vectors_of), replace)
+            vectors_of = {item_id: vector for item_id, vector in rows if _is_id(item_id)}
+            changed = _changed(index, version, modality, vectors_of)
+            index.put(version, modality, changed, replace, unless_announced=unless_announced)
             items += batch.num_rows
             vectors += batch.num_rows - embeddings.null_count
         _LOG.info("%s version %s: %d items are in the index", modality, version, items)
     if serve:
         index.serve(modality, version)
     return LoadedEmbeddings(items, vectors)
+
+
+def _is_id(item_id: str) -> bool:
+    try:
+        encode_id(item_id)
+    except InputError as error:
+        _LOG.warning("an item's embedding is left out: %s", error)
+        return False
+    return True
 
 
 def _check_fingerprint(folder: str, modality: str, expected: str | None) -> None:
@@ -93,12 +104,16 @@ def _check_fingerprint(folder: str, modality: str, expected: str | None) -> None
 def _changed(
     index: EmbeddingIndex, version: str, modality: str, vectors: Mapping[str, np.ndarray | None]
 ) -> dict[str, np.ndarray | None]:
-    """Those that the version does not have, or has other than this."""
+    """Those that the version does not have, or has other than this; all of them where an entry is broken."""
     item_ids = list(vectors)
     known = index.known(version, modality, item_ids)
     if not any(known):
         return dict(vectors)
-    stored = index.get_version(version, modality, item_ids)
+    try:
+        stored = index.get_version(version, modality, item_ids)
+    except CorruptEntry as error:
+        _LOG.error("%s version %s is written again: %s", modality, version, error)
+        return dict(vectors)
     return {
         item_id: vectors[item_id]
         for item_id, is_known, vector in zip(item_ids, known, stored, strict=True)

@@ -11,6 +11,7 @@ from serving.embedding_index.change import Change
 from serving.embedding_index.checked_arguments import (
     agree_on_dim,
     check_after,
+    check_feed,
     encode_entries,
     unknown_version,
 )
@@ -29,17 +30,25 @@ for place, item_id in ipairs(ARGV) do
   redis.call('ZADD', KEYS[2], sequence + place, item_id)
 end
 """
+# Writes the entries, after the command to do so with, of items that are not in the feed.
+_PUT_UNANNOUNCED = """
+for place = 2, #ARGV, 2 do
+  if not redis.call('ZSCORE', KEYS[2], ARGV[place]) then
+    redis.call(ARGV[1], KEYS[1], ARGV[place], ARGV[place + 1])
+  end
+end
+"""
 
 
 class RedisEmbeddingIndex:
     """`EmbeddingIndex` in Redis, shared by many machines.
 
     A version's entries are one hash and its feed is one sorted set; another hash has each version's dim, and
-    a string names the served version. All keys of a modality have its name as hash tag, so that they lie on one node. A put, a switch
-    and a drop are a transaction each (WATCH, MULTI, EXEC). A get asks in one go for the entries of the
-    version that was served last time and then for the served version, and asks again only if that has become
-    another. Reads are no transactions, since a server whose memory is full refuses these even if they only
-    read.
+    a string names the served version. All keys of a modality have its name as hash tag, so that they lie on
+    one node. A put, a switch and a drop are a transaction each (WATCH, MULTI, EXEC). A get asks in one go for
+    the entries of the version that was served last time and then for the served version, and asks again only
+    if that has become another. Reads are no transactions, since a server whose memory is full refuses these
+    even if they only read.
 
     An acknowledged put is as durable as the server's append-only file: with `appendfsync always` it is on
     disk, with `appendfsync everysec` a power cut or a full disk may take about the last second. So the server
@@ -72,9 +81,11 @@ class RedisEmbeddingIndex:
         vectors: Mapping[str, np.ndarray | None],
         replace: bool = True,
         announce: bool = False,
+        unless_announced: bool = False,
     ) -> None:
         """See `EmbeddingIndex.put`."""
         check_names(modality=modality, version=version)
+        check_feed(announce, unless_announced)
         entries, dim = encode_entries(vectors)
 
         def change(pipe: Any) -> None:
@@ -84,10 +95,15 @@ class RedisEmbeddingIndex:
             # Setting it to the same value would undo what other writers are about to do.
             if before is None or int(before) != after:
                 pipe.hset(self._dims(modality), version, str(after))
-            if replace and entries:
+            if unless_announced:
+                keys = self._entries(modality, version), self._changes(modality, version)
+                pairs = (part for pair in entries.items() for part in pair)
+                pipe.eval(_PUT_UNANNOUNCED, len(keys), *keys, "HSET" if replace else "HSETNX", *pairs)
+            elif replace and entries:
                 pipe.hset(self._entries(modality, version), mapping=entries)
-            for key, entry in () if replace else entries.items():
-                pipe.hsetnx(self._entries(modality, version), key, entry)
+            elif not replace:
+                for key, entry in entries.items():
+                    pipe.hsetnx(self._entries(modality, version), key, entry)
             if announce and entries:
                 keys = self._sequence(modality), self._changes(modality, version)
                 pipe.eval(_ANNOUNCE, len(keys), *keys, *entries)

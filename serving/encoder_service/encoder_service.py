@@ -38,7 +38,7 @@ class EncoderService:
     newer one's; see `ItemQueue`. A worker holds one batch at a time.
 
     An index that serves no version yet is made to serve the first that is written; later switches are the
-    operator's.
+    publisher's.
 
     Args:
         name: of this worker, unique among those of the queue.

@@ -57,5 +57,16 @@ class ItemStore(Protocol):
             after: the items' ids come after this one, which need not be there; "": from the beginning.
         """
 
+    def set_mark(self, name: str, value: str) -> None:
+        """Sets what whoever shares the store may ask for, such as what was published last; then it is durable.
+
+        Args:
+            name: 1 to 128 letters, digits, "_", "-", "." and ":".
+            value: 1 to 256 bytes as UTF-8.
+        """
+
+    def mark(self, name: str) -> str | None:
+        """What a mark was set to last; None if it never was."""
+
     def close(self) -> None:
         """Lets go of the store; no method may be called after it."""

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import lmdb
 
-from serving.checked_arguments import check_limit, encode_id, encode_ids
-from serving.item_store.checked_put import encode_put
+from serving.checked_arguments import check_limit, check_names, encode_id, encode_ids
+from serving.item_store.checked_put import encode_mark, encode_put
 from serving.item_store.errors import ITEM_STORE
 from serving.item_store.item_format import decode_image, decode_items
 from serving.item_store.stored_item import StoredItem
 from serving.lmdb_environment import LmdbEnvironment
 
-_ITEMS, _IMAGES, _SHOPS = "items", "images", "shops"
+_ITEMS, _IMAGES, _SHOPS, _MARKS = "items", "images", "shops", "marks"
 
 
 class LmdbItemStore:
@@ -42,9 +42,10 @@ class LmdbItemStore:
         max_readers: int = 512,
         readonly: bool = False,
     ) -> None:
-        names = [_ITEMS, _IMAGES, _SHOPS]
+        names = [_ITEMS, _IMAGES, _SHOPS, _MARKS]
         self._environment = LmdbEnvironment(folder, max_bytes, max_readers, readonly, names, ITEM_STORE)
-        self._items, self._images, self._shops = (self._environment.databases[name] for name in names)
+        databases = self._environment.databases
+        self._items, self._images, self._shops, self._marks = (databases[name] for name in names)
 
     def put(
         self, items: Sequence[StoredItem], images: Mapping[str, bytes | None], of_catalog: bool = False
@@ -103,6 +104,21 @@ class LmdbItemStore:
                 found = list(islice(cursor, limit)) if cursor.set_range(start) else []
             items = decode_items([bytes(key) for key, _ in found], [entry for _, entry in found])
             return [item for item in items if item is not None]
+
+        return self._environment.read(look)
+
+    def set_mark(self, name: str, value: str) -> None:
+        """See `ItemStore.set_mark`."""
+        key, entry = encode_mark(name, value)
+        self._environment.write(lambda transaction: transaction.put(key, entry, db=self._marks))
+
+    def mark(self, name: str) -> str | None:
+        """See `ItemStore.mark`."""
+        check_names(name=name)
+
+        def look(transaction: lmdb.Transaction) -> str | None:
+            value = transaction.get(name.encode(), db=self._marks)
+            return None if value is None else bytes(value).decode()
 
         return self._environment.read(look)
 

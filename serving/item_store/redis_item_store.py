@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from serving.checked_arguments import check_limit, check_names, encode_id, encode_ids
-from serving.item_store.checked_put import EncodedItem, encode_put
+from serving.item_store.checked_put import EncodedItem, encode_mark, encode_put
 from serving.item_store.errors import ITEM_STORE
 from serving.item_store.item_format import decode_image, decode_items
 from serving.item_store.stored_item import StoredItem
@@ -37,8 +37,9 @@ return stored
 class RedisItemStore:
     """`ItemStore` in Redis, shared by many machines.
 
-    Items are one hash and their pictures another; a sorted set has the ids in order, and a set those that a shop
-    has put. All keys have the same hash tag, so that they lie on one node. A put is one script, a get one command.
+    Items are one hash, their pictures another and marks a third; a sorted set has the ids in order, and a set
+    those that a shop has put. All keys have the same hash tag, so that they lie on one node. A put is one script,
+    a get one command.
 
     An acknowledged put is as durable as the server's append-only file: with `appendfsync always` it is on disk,
     with `appendfsync everysec` a power cut or a full disk may take about the last second. So the server must have
@@ -61,7 +62,7 @@ class RedisItemStore:
         check_names(prefix=prefix)
         tag = f"{{{prefix}:catalog}}"
         self._items, self._ids, self._images = f"{tag}:items", f"{tag}:ids", f"{tag}:images"
-        self._shops = f"{tag}:shops"
+        self._shops, self._marks = f"{tag}:shops", f"{tag}:marks"
         self._redis = RedisConnection(url, timeout_seconds, allow_volatile, ITEM_STORE)
 
     def put(
@@ -97,6 +98,19 @@ class RedisItemStore:
             keys = self._redis.client.zrangebylex(self._ids, start, b"+", 0, limit)
         # Nobody removes items, so that all of them are there.
         return [item for item in self._read(keys) if item is not None]
+
+    def set_mark(self, name: str, value: str) -> None:
+        """See `ItemStore.set_mark`."""
+        key, entry = encode_mark(name, value)
+        with self._redis.errors():
+            self._redis.client.hset(self._marks, key, entry)
+
+    def mark(self, name: str) -> str | None:
+        """See `ItemStore.mark`."""
+        check_names(name=name)
+        with self._redis.errors():
+            value = self._redis.client.hget(self._marks, name)
+        return None if value is None else value.decode()
 
     def close(self) -> None:
         """See `ItemStore.close`."""

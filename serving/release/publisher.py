@@ -17,6 +17,7 @@ from serving.item_queue.open_item_queue import open_item_queue
 from serving.item_store.errors import ItemStoreError
 from serving.item_store.item_store import ItemStore
 from serving.item_store.open_item_store import open_item_store
+from serving.release.healing import Healing
 from serving.release.publish import publish
 from serving.release.publish_config import PublishConfig
 from serving.release.release import Release
@@ -55,6 +56,7 @@ class Publisher:
         self.config = config or PublishConfig()
         self._stores: tuple[EmbeddingIndex, ItemStore, ItemQueue] | None = None
         self._open = ExitStack()
+        self._healing: Healing | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +82,7 @@ class Publisher:
         if self.ready_file is not None:
             # Of an earlier process, whose stores may be gone.
             self.ready_file.unlink(missing_ok=True)
-        published: int | None = None
+        published: str | None = None
         failures, told = 0, ""
         while not stop.is_set():
             seconds, problem = self.config.watch_seconds, ""
@@ -101,16 +103,21 @@ class Publisher:
             told = problem
             stop.wait(seconds)
 
-    def _publish_new(self, published: int | None, stop: threading.Event) -> int:
+    def _publish_new(self, published: str | None, stop: threading.Event) -> str:
         release = Release.read(self.release)
-        if release.number != published:
+        if release.identity != published:
             self._publish(release, stop)
-        return release.number
+        elif self._healing is not None and self._healing.is_due():
+            put, left = self._healing.heal(*self._open_stores(), stop)
+            if put or left:
+                _LOG.info("%d items are late, %d of them are in the queue again", len(put | left), len(put))
+        return release.identity
 
     def _publish(self, release: Release, stop: threading.Event) -> None:
         index, items, queue = self._open_stores()
         _LOG.info("release %d: publishing", release.number)
-        done = publish(release, index, items, queue, self.config, stop)
+        self._healing = Healing(release, self.config)
+        done = publish(release, index, items, queue, self.config, stop, self._healing)
         _LOG.info("release %d is published: %s", release.number, done)
         if self.ready_file is not None:
             partial = self.ready_file.with_name(f"{self.ready_file.name}.partial")

@@ -1,6 +1,6 @@
 """Which items came through the queue."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 from serving.embedding_index.embedding_index import EmbeddingIndex
 from serving.release.release import MODALITIES
@@ -9,10 +9,10 @@ _AT_ONCE = 10_000
 
 
 class QueuedItems:
-    """The items that shops have added or changed through the queue, as far as they are encoded.
+    """The items that shops have added or changed through the queue, by the encoder versions that encoded them.
 
-    Their vectors are of contents that are newer than a catalog's, which is as old as its run of the pipeline. They
-    are those in the index's feeds of changes, of all versions that it has.
+    Their contents are newer than a catalog, which is as old as its run of the pipeline. They are those in the
+    index's feeds of changes, of all versions that it has.
 
     Args:
         index: has the feeds.
@@ -21,7 +21,7 @@ class QueuedItems:
     def __init__(self, index: EmbeddingIndex) -> None:
         self._index = index
         self._seen: dict[tuple[str, str], int] = {}
-        self._item_ids: set[str] = set()
+        self._encoded: dict[tuple[str, str], set[str]] = {}
 
     def refresh(self) -> None:
         """Reads what was added to the feeds.
@@ -33,18 +33,15 @@ class QueuedItems:
             for version in self._index.versions(modality):
                 self._follow(modality, version)
 
+    def lacking(self, versions: Mapping[str, str]) -> set[str]:
+        """The items that one of the versions, by modality, has not encoded."""
+        by_version = [self._encoded.get(version, set()) for version in versions.items()]
+        items = set().union(*self._encoded.values())
+        return {item for item in items if not all(item in encoded for encoded in by_version)}
+
     def _follow(self, modality: str, version: str) -> None:
-        while changes := self._index.changes(
-            modality, version, self._seen.get((modality, version), 0), _AT_ONCE
-        ):
-            self._seen[modality, version] = changes[-1].sequence
-            self._item_ids.update(change.item_id for change in changes)
-
-    def __contains__(self, item_id: object) -> bool:
-        return item_id in self._item_ids
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._item_ids))
-
-    def __len__(self) -> int:
-        return len(self._item_ids)
+        key = modality, version
+        encoded = self._encoded.setdefault(key, set())
+        while changes := self._index.changes(modality, version, self._seen.get(key, 0), _AT_ONCE):
+            self._seen[key] = changes[-1].sequence
+            encoded.update(change.item_id for change in changes)

@@ -1,5 +1,6 @@
 """What a run of the pipeline hands to serving."""
 
+import hashlib
 import json
 import os
 import re
@@ -61,6 +62,17 @@ class Release:
     embeddings: str | None
     sample_users: tuple[SampleUser, ...] = ()
 
+    @property
+    def identity(self) -> str:
+        """Its number and a digest of all that it says: the numbers of a ROOT that is made anew begin again."""
+        content = json.dumps(asdict(self), sort_keys=True).encode()
+        return f"{self.number}:{hashlib.sha256(content).hexdigest()[:16]}"
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """By modality, the versions of the encoders."""
+        return {modality: encoder.version for modality, encoder in self.encoders.items()}
+
     @classmethod
     def read(cls, path: str | Path) -> Self:
         """Reads `release.json`, a local file.
@@ -86,7 +98,11 @@ class Release:
             raise InputError(f"release {path}: {error}") from error
 
     def write(self, path: str | Path) -> None:
-        """Writes `release.json`; a reader sees the old file or the new one, also after a power cut."""
+        """Writes `release.json`; a reader sees the old file or the new one, also after a power cut.
+
+        Raises:
+            InputError: it could not be read again; then the old file stays.
+        """
         path = Path(path)
         folder = str(path.parent)
         values = {
@@ -104,9 +120,12 @@ class Release:
         }
         # What cannot be read must not be written.
         _parse(values, folder)
+        content = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False).encode()
+        if len(content) > MAX_BYTES:
+            raise InputError(f"release {path}: expected at most {MAX_BYTES} bytes, got {len(content)}")
         partial = path.with_name(f"{path.name}.partial")
-        with open(partial, "w", encoding="utf-8") as stream:
-            json.dump(values, stream, indent=1, ensure_ascii=False, allow_nan=False)
+        with open(partial, "wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(partial, path)

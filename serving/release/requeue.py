@@ -3,21 +3,18 @@
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections import deque
+from collections.abc import Iterable
 
-from serving.embedding_index.embedding_index import EmbeddingIndex
 from serving.item_queue.errors import QueueFull
 from serving.item_queue.item_queue import ItemQueue
 from serving.item_queue.new_item import NewItem
+from serving.item_store.errors import CorruptItem
 from serving.item_store.item_store import ItemStore
+from serving.item_store.stored_item import StoredItem
 from serving.release.publish_config import PublishConfig
 
 _LOG = logging.getLogger(__name__)
-
-_AT_ONCE = 1_000
-
-Versions = Mapping[str, str]
 
 
 def requeue(
@@ -26,85 +23,54 @@ def requeue(
     queue: ItemQueue,
     config: PublishConfig,
     stop: threading.Event,
-) -> set[str]:
-    """Puts items into the queue, as they are in the store.
+    deadline: float,
+) -> tuple[set[str], set[str]]:
+    """Puts items into the queue, as they are in the store, as long as it leaves room for those of shops.
 
     Args:
-        item_ids: the items; one that the store does not have is left out.
+        item_ids: the items; one that the store does not have, or whose entry is broken, is left out.
         items, queue: the stores.
-        config: how long a full queue is waited for.
+        config: how many items may wait in the queue.
         stop: ends it early.
+        deadline: until when room is waited for, as of `time.monotonic`.
     Returns:
-        Those that were put.
-    Raises:
-        QueueFull: it stays full.
+        Those that were put, and those for which there was no room.
     """
-    deadline = time.monotonic() + config.wait_seconds
-    put = set()
-    for item_id in item_ids:
-        known = None
-        while (stored := (items.get([item_id])[0], items.image(item_id))) != known:
-            item, image = stored
-            if item is None:
-                break
-            new = NewItem(item_id, image, item.title, item.category_id, item.shop_id, time.time())
-            _put(new, queue, config, stop, deadline)
-            put.add(item_id)
-            # A shop that changes the item now writes the store before it comes to the queue. So once the store is
-            # still the same, whatever the shop puts comes after this and counts.
-            known = stored
-    return put
-
-
-def _put(
-    item: NewItem, queue: ItemQueue, config: PublishConfig, stop: threading.Event, deadline: float
-) -> None:
-    while not stop.is_set():
+    put: set[str] = set()
+    left = deque(item_ids)
+    while left and not stop.is_set():
         try:
-            return queue.put(item)
-        except QueueFull:
-            if time.monotonic() > deadline:
-                raise
+            if queue.waiting() < config.max_waiting:
+                if _put(left[0], items, queue):
+                    put.add(left[0])
+                left.popleft()
+                continue
+        except QueueFull as error:
+            _LOG.debug("%r has to wait: %s", left[0], error)
+        if time.monotonic() >= deadline:
+            break
         stop.wait(config.poll_seconds)
+    return put, set(left)
 
 
-def missing(versions: Versions, item_ids: Iterable[str], index: EmbeddingIndex) -> set[str]:
-    """The items that one of the versions, by modality, does not know."""
-    return {
-        item_id
-        for batch in _batches(item_ids)
-        for modality, version in versions.items()
-        for item_id, is_known in zip(batch, index.known(version, modality, batch), strict=True)
-        if not is_known
-    }
+def _put(item_id: str, items: ItemStore, queue: ItemQueue) -> bool:
+    """Puts an item as it is in the store; whether there is one."""
+    known = None
+    while (stored := _read(item_id, items)) != known:
+        if stored is None:
+            break
+        item, image = stored
+        queue.put(NewItem(item_id, image, item.title, item.category_id, item.shop_id, time.time()))
+        # A shop that changes the item now writes the store before it comes to the queue. So once the store is
+        # still the same, whatever the shop puts comes after this and counts.
+        known = stored
+    return known is not None
 
 
-def wait_for(
-    versions: Versions,
-    item_ids: set[str],
-    index: EmbeddingIndex,
-    config: PublishConfig,
-    stop: threading.Event,
-) -> set[str]:
-    """Waits until versions know items; returns those that they do not know yet when the time is over."""
-    deadline = time.monotonic() + config.wait_seconds
-    late = item_ids
-    while late and not stop.is_set() and time.monotonic() < deadline:
-        stop.wait(config.poll_seconds)
-        late = missing(versions, sorted(late), index)
-    if late:
-        names = ", ".join(f"{modality} version {version}" for modality, version in sorted(versions.items()))
-        _LOG.warning(
-            "%d of %d items are not encoded by %s after %.0f s; they have no vector until they are",
-            len(late),
-            len(item_ids),
-            names,
-            config.wait_seconds,
-        )
-    return late
-
-
-def _batches(item_ids: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(item_ids)
-    while batch := list(islice(rest, _AT_ONCE)):
-        yield batch
+def _read(item_id: str, items: ItemStore) -> tuple[StoredItem, bytes | None] | None:
+    try:
+        (item,) = items.get([item_id])
+        return None if item is None else (item, items.image(item_id))
+    except CorruptItem as error:
+        _LOG.error("%s; it is not encoded again", error)
+        return None

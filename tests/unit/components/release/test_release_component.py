@@ -291,8 +291,23 @@ def test_where_there_are_no_links_files_are_copied(root: Root, monkeypatch: pyte
 def test_a_last_release_that_cannot_be_read_is_no_silent_beginning(root: Root) -> None:
     root.push_all()
     (root.serving / "release.json").write_text("{")
-    with pytest.raises(InputError, match="release.json: expected JSON"):
-        root.release()
+    result = root.release()
+    assert result["release"] is None and "release.json: expected JSON" in result["reason"]
+    assert (root.serving / "release.json").read_text() == "{"
+
+
+def test_a_release_that_is_too_large_is_none(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    root.push_all()
+    root.release()
+    before = (root.serving / "release.json").read_bytes()
+    monkeypatch.setattr("serving.release.release.MAX_BYTES", len(before) - 1)
+    (root.serving / "release.json").unlink()
+    result = root.release()
+    assert result["release"] is None
+    assert result["reason"].endswith(
+        f"release.json: expected at most {len(before) - 1} bytes, got {len(before)}"
+    )
+    assert not (root.serving / "release.json").exists()
 
 
 def test_settings() -> None:

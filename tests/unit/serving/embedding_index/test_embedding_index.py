@@ -275,6 +275,25 @@ def test_items_that_a_put_leaves_alone_are_announced_too(index: EmbeddingIndex) 
     assert _lists(index.get_version("v1", "image", ["a", "b"])) == [[1], [3]]
 
 
+@pytest.mark.parametrize("replace", [True, False])
+def test_what_was_announced_is_not_replaced_by_what_is_older(index: EmbeddingIndex, replace: bool) -> None:
+    index.put("v1", "image", {"a": _vector(1)}, announce=True)
+    index.put("v1", "image", {"b": _vector(2)})
+    catalog = {"a": _vector(7), "b": _vector(8), "c": _vector(9)}
+    index.put("v1", "image", catalog, replace, unless_announced=True)
+    assert _lists(index.get_version("v1", "image", ["a", "b", "c"])) == [[1], [8] if replace else [2], [9]]
+    assert index.count("image", "v1") == 3 and _announced(index) == ["a"]
+    # Of this version alone; and its feed goes with it.
+    index.put("v2", "image", catalog, replace, unless_announced=True)
+    assert _lists(index.get_version("v2", "image", ["a"])) == [[7]]
+    index.drop("image", "v1")
+    index.put("v1", "image", catalog, replace, unless_announced=True)
+    assert _lists(index.get_version("v1", "image", ["a"])) == [[7]]
+    index.put("v1", "image", {}, replace, unless_announced=True)
+    with pytest.raises(InputError, match="expected announce or unless_announced, got both"):
+        index.put("v1", "image", {}, announce=True, unless_announced=True)
+
+
 def test_a_put_that_fails_announces_nothing(index: EmbeddingIndex) -> None:
     index.put("v1", "image", {"a": _vector(1, 2)}, announce=True)
     with pytest.raises(InputError, match="expected vectors of dim 2, got 1"):

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import lmdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -60,6 +62,38 @@ def test_younger_entries_can_be_kept(index: LmdbEmbeddingIndex, tmp_path: Path) 
     assert _read(index, "a", "b", "c") == [[1], [2], [4]]
     load_embeddings(index, second, "image", "v1")
     assert _read(index, "a", "b", "c") == [[3], [2], [4]]
+
+
+def test_announced_entries_can_be_kept(index: LmdbEmbeddingIndex, tmp_path: Path) -> None:
+    index.put("v1", "image", {"a": np.array([7], np.float32)}, announce=True)
+    index.put("v1", "image", {"b": np.array([7], np.float32)})
+    folder = _write(tmp_path / "e", {"a": [1.0], "b": [2.0]})
+    load_embeddings(index, folder, "image", "v1", unless_announced=True)
+    assert _read(index, "a", "b") == [[7], [2]]
+
+
+def test_a_broken_entry_is_written_again(index: LmdbEmbeddingIndex, tmp_path: Path) -> None:
+    folder = _write(tmp_path / "e", {"a": [1.0], "bare": None})
+    load_embeddings(index, folder, "image", "v1")
+    index.close()
+    with lmdb.open(str(tmp_path / "index"), max_dbs=1) as environment:
+        entries = environment.open_db(b"entries")
+        with environment.begin(write=True, db=entries) as transaction:
+            keys = [key for key, _ in transaction.cursor()]
+            for key in keys:
+                transaction.put(key, b"broken!!")
+    opened = LmdbEmbeddingIndex(tmp_path / "index")
+    load_embeddings(opened, folder, "image", "v1")
+    assert len(keys) == 2 and _read(opened, "a", "bare") == [[1], None]
+    opened.close()
+
+
+def test_an_id_that_no_index_takes_is_left_out(
+    index: LmdbEmbeddingIndex, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_embeddings(index, _write(tmp_path / "e", {"x" * 257: [3.0], "a": [1.0], "": [2.0]}), "image", "v1")
+    assert (index.count("image", "v1"), _read(index, "a")) == (1, [[1]])
+    assert caplog.text.count("an item's embedding is left out: expected an item id of 1 to 256 bytes") == 2
 
 
 @pytest.mark.parametrize("encoders", [("one", "other"), (None,)])

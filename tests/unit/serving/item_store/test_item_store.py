@@ -172,6 +172,24 @@ def test_what_cannot_be_asked_for(store: ItemStore) -> None:
             store.first(limit)
 
 
+def test_marks_are_apart_from_items(store: ItemStore) -> None:
+    assert store.mark("published") is None
+    store.set_mark("published", "1:ä")
+    store.set_mark("other", "x" * 256)
+    store.set_mark("published", "2:ü")
+    assert (store.mark("published"), store.mark("other")) == ("2:ü", "x" * 256)
+    assert store.count() == 0 and store.get(["published"]) == [None]
+
+
+def test_marks_that_cannot_be(store: ItemStore) -> None:
+    for name, value in (("", "x"), ("a/b", "x"), ("x" * 129, "x"), ("a", ""), ("a", "ä" * 129), ("a", "\0")):
+        with pytest.raises(InputError):
+            store.set_mark(name, value)
+    with pytest.raises(InputError, match="expected a name of 1 to 128"):
+        store.mark("a/b")
+    assert store.mark("a") is None
+
+
 def test_the_largest_calls(store: ItemStore) -> None:
     items = [_item(f"{number:0256}", price=number) for number in range(10_000)]
     store.put(items, {})

@@ -18,10 +18,12 @@ A = StoredItem("a", "shoes", "shop_1", "red shoe", {"price": 9.5})
 def test_is_as_it_was_when_opened_again(tmp_path: Path) -> None:
     store = LmdbItemStore(tmp_path / "new" / "folder")
     store.put([A], {"a": b"picture"})
+    store.set_mark("published", "1:abc")
     store.close()
     for readonly in (True, False):
         store = LmdbItemStore(tmp_path / "new" / "folder", readonly=readonly)
         assert (store.get(["a"]), store.image("a"), store.count()) == ([A], b"picture", 1)
+        assert store.mark("published") == "1:abc"
         store.close()
 
 

@@ -1,6 +1,8 @@
 """The publisher: one release, or each that comes."""
 
+import dataclasses
 import logging
+import shutil
 import subprocess
 import sys
 import threading
@@ -9,13 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from made_release import make_release
 from redis_server import RedisServer
 
+from serving.embedding_index.embedding_index import EmbeddingIndex
 from serving.embedding_index.errors import IndexUnavailable
 from serving.embedding_index.open_embedding_index import open_embedding_index
+from serving.item_queue.item_queue import ItemQueue
+from serving.item_store.item_store import ItemStore
 from serving.item_store.open_item_store import open_item_store
+from serving.item_store.stored_item import StoredItem
 from serving.release import publisher
 from serving.release.publish_config import PublishConfig
 from serving.release.publisher import Publisher
@@ -34,11 +41,11 @@ ROWS = [{"item_id": "a", "title": "red shoe"}]
 class Bench:
     """A publisher over a folder, watching in a thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, config: PublishConfig = QUICK) -> None:
         self.folder = folder
         self.ready = folder / "ready"
         stores = (str(folder / name) for name in ("index", "items", "queue.db"))
-        self.publisher = Publisher(folder / "release.json", *stores, self.ready, QUICK)
+        self.publisher = Publisher(folder / "release.json", *stores, self.ready, config)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
@@ -52,6 +59,11 @@ class Bench:
         self._stop.set()
         self._thread.join(10)
         assert not self._thread.is_alive()
+
+    def stores(self) -> tuple[EmbeddingIndex, ItemStore, ItemQueue]:
+        # A process opens a folder once.
+        assert self.publisher._stores is not None
+        return self.publisher._stores
 
     def published(self) -> str:
         return self.ready.read_text() if self.ready.exists() else ""
@@ -107,12 +119,59 @@ def test_a_release_is_published_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(publisher.Release, "read", counted)
     monkeypatch.setattr(publisher, "publish", lambda release, *_: calls.append(release.number))
+    monkeypatch.setattr(publisher.Healing, "is_due", lambda _: False)
     bench = Bench(tmp_path)
     bench.release(7)
     bench.start()
     wait_until(lambda: len(looks) > 5)
     bench.stop()
     assert calls == [7]
+
+
+def test_a_root_made_anew_is_published_too(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.release(1)
+    bench.start()
+    wait_until(lambda: bench.published() == "1\n")
+    bench.ready.unlink()
+    make_release(tmp_path / "anew", 1, ROWS, {"a": [7, 0]}, "7")
+    shutil.rmtree(tmp_path / "items" / "1")
+    (tmp_path / "anew" / "items" / "1").rename(tmp_path / "items" / "1")
+    (tmp_path / "anew" / "release.json").replace(tmp_path / "release.json")
+    wait_until(lambda: bench.published() == "1\n")
+    bench.stop()
+    index = open_embedding_index(str(tmp_path / "index"))
+    assert index.served_version("image") == "7"
+    index.close()
+
+
+def test_late_items_are_put_again_until_they_are_encoded(tmp_path: Path) -> None:
+    config = dataclasses.replace(QUICK, heal_seconds=0.02)
+    bench = Bench(tmp_path, config)
+    bench.release(1)
+    bench.start()
+    wait_until(lambda: bench.published() == "1\n")
+    index, items, queue = bench.stores()
+    vector = np.ones(2, np.float32)
+    items.put([StoredItem("n", "", "", "new", {})], {})
+    for modality in ("image", "text"):
+        index.put("1", modality, {"n": vector}, announce=True)
+    bench.release(2)
+    wait_until(lambda: bench.published() == "2\n")
+    for _ in range(3):
+        # A worker without the new encoder settles it and leaves it late.
+        wait_until(lambda: queue.waiting() == 1)
+        claims = queue.claim("worker", 10, 15)
+        assert [claim.item.item_id for claim in claims] == ["n"]
+        queue.acknowledge(claims)
+    for modality in ("image", "text"):
+        index.put("2", modality, {"n": vector}, announce=True)
+    # Whatever was on its way; then nothing more comes.
+    time.sleep(0.2)
+    queue.acknowledge(queue.claim("worker", 10, 15))
+    time.sleep(0.2)
+    assert queue.waiting() == 0
+    bench.stop()
 
 
 def test_a_store_that_is_away_is_waited_for(
@@ -191,6 +250,8 @@ def test_once_a_store_that_fails_is_told_in_one_line(tmp_path: Path, monkeypatch
         ({"wait_seconds": -1.0}, "publish.wait_seconds must be at least 0 and finite, got -1.0"),
         ({"poll_seconds": 0.0}, "publish.poll_seconds must be positive and finite, got 0.0"),
         ({"watch_seconds": float("inf")}, "publish.watch_seconds must be positive and finite"),
+        ({"max_waiting": 0}, "publish.max_waiting must be at least 1, got 0"),
+        ({"heal_seconds": 301.0}, "publish.max_heal_seconds must be at least 301.0, got 300.0"),
         ({"min_backoff_seconds": 20.0}, "publish.max_backoff_seconds must be at least 20.0, got 15.0"),
     ],
 )

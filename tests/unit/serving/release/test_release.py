@@ -161,6 +161,33 @@ def test_what_could_not_be_read_is_not_written(tmp_path: Path, values: dict[str,
     assert Release.read(tmp_path / "release.json").number == 3
 
 
+def test_more_than_can_be_read_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "release.json"
+    # Bytes count, and not characters.
+    large = made(tmp_path, ctr=ReleasedCtr("1", "ä" * 1_000, 5))
+    large.write(file)
+    size = file.stat().st_size
+    made(tmp_path).write(file)
+    monkeypatch.setattr("serving.release.release.MAX_BYTES", size - 1)
+    with pytest.raises(InputError, match=f"expected at most {size - 1} bytes, got {size}"):
+        large.write(file)
+    assert Release.read(file) == made(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["release.json"]
+
+
+def test_an_identity_is_of_all_that_a_release_says(tmp_path: Path) -> None:
+    release = made(tmp_path)
+    release.write(tmp_path / "release.json")
+    assert Release.read(tmp_path / "release.json").identity == release.identity == made(tmp_path).identity
+    others = [
+        made(tmp_path, 4),
+        made(tmp_path, ctr=ReleasedCtr("9", "other", 5)),
+        made(tmp_path, recall=ReleasedRecall("999")),
+        made(tmp_path, sample_users=()),
+    ]
+    assert len({each.identity for each in [release, *others]}) == 5
+
+
 def test_readers_see_the_old_file_or_the_new_one(tmp_path: Path) -> None:
     file = tmp_path / "release.json"
     made(tmp_path, 1).write(file)
