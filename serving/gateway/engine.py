@@ -2,12 +2,14 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from serving.embedding_index.embedding_index import EmbeddingIndex
 from serving.gateway.answers import ItemAnswer, RecommendAnswer, SimilarAnswer
 from serving.gateway.arrivals import Arrivals, Observe
+from serving.gateway.bounded_calls import BoundedCalls
 from serving.gateway.columns import check_item_features
 from serving.gateway.config import GatewayConfig
 from serving.gateway.current_release import CurrentRelease
@@ -34,6 +36,10 @@ from serving.item_store.stored_item import StoredItem
 from transforms.input_error import InputError
 
 Answer = TypeVar("Answer")
+
+# Who puts an item while another one does sees to it that the queue ends with what the store has.
+_MAX_PUTS = 5
+_PUBLISHED = "published"
 
 
 class Engine:
@@ -66,14 +72,15 @@ class Engine:
     ) -> None:
         self._config, self._index, self._items, self._queue = config, index, items, queue
         self._arrivals = Arrivals(observe)
-        self._release = CurrentRelease(serving_root)
+        self._release = CurrentRelease(serving_root, config)
         self._stores = Stores(config, index, items)
         self._similar = {each: SimilarItems(each, index, config, self._arrivals) for each in MODALITIES}
         self._live = LiveIndex(
             serving_root / config.recall_model,
-            self._encoders_of_recall,
             functools.partial(
                 RecallVersion,
+                served=self._stores.served,
+                fits=functools.partial(self._release.fits, "recall"),
                 models=models,
                 index=index,
                 items=items,
@@ -86,6 +93,11 @@ class Engine:
         ranker = Ranker(config, models, self._release)
         self._recommender = Recommender(config, models, self._stores, recaller, ranker, self._release)
         self._search = SimilarSearch(config, models, self._stores, self._similar)
+        limits = 1, config.store_timeout_seconds, config.outage_seconds
+        self._queue_calls = BoundedCalls("the queue", (QueueUnavailable,), *limits)
+        # Apart from the requests' reads: that a mark can be read does not say that items can.
+        self._mark_calls = BoundedCalls("the item store's mark", (ItemStoreError,), *limits)
+        self._published: str | None = None
         self._feed = Periodic("new items", config.feed_poll_seconds, self._feed_steps)
         self._refresh = Periodic("models and release", config.release_poll_seconds, self._refresh_steps)
 
@@ -99,9 +111,11 @@ class Engine:
         self._feed.stop()
         self._refresh.stop()
         self._stores.close()
+        self._queue_calls.close()
+        self._mark_calls.close()
 
     def readiness(self) -> list[str]:
-        """Why nothing can be answered yet, a line each; empty from when something can."""
+        """Why nothing can be answered yet, a line each; empty from when something can. Waits for nothing."""
         return self._watch.readiness()
 
     def recommend(self, request: RecommendRequest) -> RecommendAnswer:
@@ -127,7 +141,8 @@ class Engine:
     def put_item(self, item: NewItem, features: Mapping[str, str | float]) -> None:
         """Takes a new or changed item: it is in the item store and in the queue when this returns.
 
-        If the queue does not take it, the store has the new columns already; whoever puts tries again.
+        If the queue does not take it, the store has the new columns already; whoever puts tries again. Of two who
+        put an item at once one wins, in the store and then in the queue.
 
         Args:
             item: `introduced_at` is the time at which it was received.
@@ -142,16 +157,34 @@ class Engine:
             raise InputError(f"expected a picture or a title, got neither for item {item.item_id!a:.80}")
         check_item_features(features, self._watch.item_features)
         stored = StoredItem(item.item_id, item.category_id, item.shop_id, item.title, dict(features))
-        self._arrivals.expect(item.item_id, item.introduced_at, self._encoded(modalities))
+        if encoded := self._encoded(modalities):
+            self._arrivals.expect(item.item_id, item.introduced_at, encoded)
         try:
             self._items.put([stored], {item.item_id: item.image or None})
-            self._queue.put(item)
+            self._queue_stored(item, stored)
         except (ItemStoreError, QueueUnavailable) as error:
             self._arrivals.forget(item.item_id)
             raise Unavailable(str(error)) from error
         except Exception:
             self._arrivals.forget(item.item_id)
             raise
+
+    def _queue_stored(self, item: NewItem, stored: StoredItem | None) -> None:
+        """Queues an item, and again if the store has another content by then: that one may have come before."""
+        image = item.image or None
+        for _ in range(_MAX_PUTS):
+            self._queue.put(item)
+            put = stored, image
+            stored, image = self._items.get([item.item_id])[0], self._items.image(item.item_id)
+            if stored is None or (stored, image) == put:
+                return
+            item = replace(
+                item,
+                image=image,
+                title=stored.title,
+                category_id=stored.category_id,
+                shop_id=stored.shop_id,
+            )
 
     def item(self, item_id: str) -> ItemAnswer:
         """What is known of an item. Raises UnknownItem, Unavailable."""
@@ -198,7 +231,7 @@ class Engine:
     def status(self) -> dict[str, Any]:
         """Everything as plain values, ready for JSON; what a part does not tell is None.
 
-        {"release": n, "ready": bool, "reasons": [..], "items": n,
+        {"release": n, "ready": bool, "reasons": [in full], "items": n,
          "searchable": {"image": n, "text": n}, "recallable": n,
          "queue": {"waiting": n, "oldest_seconds": s},
          "versions": {"recall", "ctr", "image_encoder", "text_encoder"},
@@ -207,7 +240,7 @@ class Engine:
 
         `added` and `not_added` are new items that the indexes took in, or had no room for, over all of them.
         """
-        release, recalled, reasons = self._release.release, self._live.current, self.readiness()
+        release, recalled, reasons = self._release.release, self._live.current, self._watch.problems()
         growing = [each.status() for each in self._similar.values()]
         if recalled is not None:
             growing.append(recalled.status())
@@ -220,8 +253,8 @@ class Engine:
             "searchable": {name: each.status()["items"] for name, each in self._similar.items()},
             "recallable": None if recalled is None else recalled.status()["items"],
             "queue": {
-                "waiting": _or_none(self._queue.waiting),
-                "oldest_seconds": _or_none(self._queue.oldest_seconds),
+                "waiting": _or_none(lambda: self._queue_calls.run(self._queue.waiting)),
+                "oldest_seconds": _or_none(lambda: self._queue_calls.run(self._queue.oldest_seconds)),
             },
             "versions": {**self._watch.versions, **encoders},
             "freshness": self._arrivals.status(),
@@ -237,8 +270,9 @@ class Engine:
         yield self._stores.look
         yield self._live.refresh
         yield self._watch.look
+        yield self._look_at_catalog
         for modality, each in self._similar.items():
-            yield functools.partial(each.refresh, self._stores.served().get(modality))
+            yield functools.partial(each.refresh, self._stores.served().get(modality), self._published)
 
     def _feed_steps(self) -> Iterator[Step]:
         yield self._stores.look
@@ -251,14 +285,8 @@ class Engine:
         while follow() and not self._feed.is_stopping():
             pass
 
-    def _encoders_of_recall(self, version: str) -> dict[str, str]:
-        """The encoder versions whose vectors a version of the recall model takes."""
-        served = self._stores.served()
-        return {
-            each: encoder
-            for each, encoder in served.items()
-            if self._release.fits("recall", version, each, encoder)
-        }
+    def _look_at_catalog(self) -> None:
+        self._published = self._mark_calls.run(lambda: self._items.mark(_PUBLISHED))
 
     def _encoded(self, modalities: Sequence[str]) -> list[str]:
         """Those of the modalities that have an encoder here, as far as is known."""
@@ -266,8 +294,11 @@ class Engine:
         return [each for each in modalities if not served or each in served]
 
     def _modality(self, item_id: str, modality: str) -> str:
-        """ "ready" or "waiting", of an item with content."""
-        version = self._stores.served().get(modality)
+        """ "ready" or "waiting", of an item with content; "none" where nothing encodes it."""
+        served = self._stores.served()
+        version = served.get(modality)
+        if served and version is None:
+            return "none"
         if version is None or modality in self._arrivals.waiting(item_id):
             return "waiting"
         vector = _answer(lambda: self._stores.vector(modality, version, item_id))
@@ -285,5 +316,5 @@ def _answer(read: Callable[[], Answer]) -> Answer:
 def _or_none(read: Callable[[], Answer]) -> Answer | None:
     try:
         return read()
-    except (PartUnavailable, QueueUnavailable):
+    except PartUnavailable:
         return None

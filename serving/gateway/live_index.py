@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from serving.gateway.errors import Unavailable
@@ -16,7 +16,7 @@ _LOG = logging.getLogger(__name__)
 _KEPT = 2
 _MAX_VERSION = 2**63
 
-OpenVersion = Callable[[str, Path, Mapping[str, str]], RecallVersion]
+OpenVersion = Callable[[str, Path], RecallVersion]
 
 
 class LiveIndex:
@@ -24,18 +24,11 @@ class LiveIndex:
 
     Args:
         base_path: the recall model's: folders of its versions.
-        encoders_of: the encoder versions whose vectors a version of the recall model takes now, by modality.
-        open_version: opens a version, of that name, in that folder, with those encoders.
+        open_version: opens a version, of that name, in that folder.
     """
 
-    def __init__(
-        self,
-        base_path: Path,
-        encoders_of: Callable[[str], Mapping[str, str]],
-        open_version: OpenVersion,
-    ) -> None:
+    def __init__(self, base_path: Path, open_version: OpenVersion) -> None:
         self.base_path = base_path
-        self._encoders_of = encoders_of
         self._open_version = open_version
         self._lock = threading.Lock()
         self._loaded: dict[str, RecallVersion] = {}
@@ -48,11 +41,9 @@ class LiveIndex:
         return self._loaded.get(self._current) if self._current is not None else None
 
     def refresh(self) -> None:
-        """Opens versions that are new, and anew those whose encoders are served in another version now."""
-        on_disk = self._on_disk()[:_KEPT]
-        for version in on_disk:
-            loaded = self._loaded.get(version)
-            if loaded is None or loaded.encoders != self._encoders_of(version):
+        """Opens versions that are new."""
+        for version in self._on_disk()[:_KEPT]:
+            if version not in self._loaded:
                 self._try_to_open(version)
         with self._lock:
             kept = {*sorted(self._loaded, key=int)[-_KEPT:], self._current}
@@ -64,32 +55,32 @@ class LiveIndex:
         Raises:
             Unavailable: it cannot be.
         """
-        if version not in self._loaded:
-            self._open_now(version)
+        found = self._loaded.get(version) or self._open_now(version)
         self._current = version
-        return self._loaded[version]
+        return found
 
-    def _open_now(self, version: str) -> None:
+    def _open_now(self, version: str) -> RecallVersion:
         with self._lock:
             try:
-                if version not in self._loaded:
-                    self._open(version)
+                return self._loaded.get(version) or self._open(version)
             except InputError as error:
                 raise Unavailable(f"recall version {version} has no index: {error}") from error
 
     def _try_to_open(self, version: str) -> None:
         with self._lock:
             try:
-                self._open(version)
+                if version not in self._loaded:
+                    self._open(version)
             except InputError as error:
                 if self._broken.get(version) != str(error):
                     _LOG.error("recall version %s: %s", version, error)
                 self._broken = {version: str(error)}
 
-    def _open(self, version: str) -> None:
-        opened = self._open_version(version, self.base_path / version, self._encoders_of(version))
+    def _open(self, version: str) -> RecallVersion:
+        opened = self._open_version(version, self.base_path / version)
         self._loaded = self._loaded | {version: opened}
         _LOG.info("recall version %s: %d items", version, len(opened.growing.index))
+        return opened
 
     def _on_disk(self) -> list[str]:
         """The versions that have an index, the latest first."""

@@ -16,6 +16,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.gateway.circuit import Circuit
+from serving.gateway.deadline import Deadline
 from serving.gateway.errors import ModelRefused, PartUnavailable
 from serving.gateway.signature import Input, Signature
 from serving.gateway.tensors import Tensor, fill_message
@@ -109,26 +110,30 @@ class ModelClient:
         timeout: float,
         version: str | None = None,
     ) -> Prediction:
-        """Asks a model; if it was switched meanwhile to a version that takes something else, once more.
+        """Asks a model; if it was switched meanwhile to another version than the inputs are made for, once more.
 
         Args:
             model: the model's name.
             signature: the signature's name.
             make_inputs: the inputs that a signature takes.
-            timeout: seconds that each try may take.
+            timeout: seconds that all of it may take.
             version: of the model; None: the latest, whichever that is.
         Raises:
             PartUnavailable: the server does not answer in time, or has no such model, version or signature.
             ModelRefused: the model fails at these inputs.
         """
+        deadline = Deadline(timeout)
         known = self.signatures(model, timeout, version)
         try:
-            return self._ask_once(model, signature, known, make_inputs, timeout, version)
+            answer = self._ask_once(model, signature, known, make_inputs, deadline.limit(timeout), version)
+            if answer.version == _version_of(known):
+                return answer
+            latest = self.refresh(model, deadline.limit(timeout), version)
         except (ModelRefused, _NoSignature):
-            latest = self.refresh(model, timeout, version)
+            latest = self.refresh(model, deadline.limit(timeout), version)
             if _version_of(latest) == _version_of(known):
                 raise
-        return self._ask_once(model, signature, latest, make_inputs, timeout, version)
+        return self._ask_once(model, signature, latest, make_inputs, deadline.limit(timeout), version)
 
     def _ask_once(
         self,

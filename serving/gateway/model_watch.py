@@ -34,12 +34,17 @@ class ModelWatch:
         self._config, self._models, self._live, self._release = config, models, live, release
         self.versions: dict[str, str] = {}
         self.item_features: Mapping[str, Input] = {}
-        self._reasons = ["the gateway has just started"]
+        # In short, and in full.
+        self._reasons = {"the gateway has just started": "the gateway has just started"}
         self._was_ready = False
 
     def readiness(self) -> list[str]:
-        """Why nothing can be answered yet; empty from then on when something can."""
+        """Why nothing can be answered yet, for everybody's eyes; empty from then on when something can."""
         return [] if self._was_ready else list(self._reasons)
+
+    def problems(self) -> list[str]:
+        """As `readiness`, in full: with addresses and paths."""
+        return [] if self._was_ready else list(self._reasons.values())
 
     def look(self) -> None:
         """Asks.
@@ -50,7 +55,8 @@ class ModelWatch:
         """
         release = self._release.release
         if release is None:
-            self._reasons = [f"no release is pushed yet: expected {self._release.path}"]
+            reason = "no release is pushed yet"
+            self._reasons = {reason: f"{reason}: expected {self._release.path}"}
             return
         names = {"ctr": self._config.ctr_model}
         if release.recall is not None:
@@ -63,7 +69,7 @@ class ModelWatch:
                 problems[part] = error
         needed = "ctr" if release.recall is None else "recall"
         self._was_ready = self._was_ready or needed not in problems
-        self._reasons = [str(error) for error in problems.values()]
+        self._reasons = {f"{part} is not available": str(error) for part, error in problems.items()}
         if problems:
             raise next(iter(problems.values()))
 

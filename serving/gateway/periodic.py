@@ -78,8 +78,10 @@ class Periodic:
         except _OUTAGES as error:
             problem = str(error)
         except Exception as error:  # noqa: BLE001 - a defect must not end what all new items depend on
-            _LOG.exception("%s", self.name)
             problem = f"{type(error).__name__}: {error}"
+            # One that lasts comes ten times a second.
+            if problem != self._last_error:
+                _LOG.exception("%s", self.name)
         else:
             return None
         self._errors += 1

@@ -63,6 +63,7 @@ class Ranker:
         run.scores = dict(zip(run.candidates, probabilities.tolist(), strict=True))
 
     def _inputs(self, run: RecommendRun, signature: Signature) -> Inputs:
+        run.sent.clear()
         inputs: dict[str, Tensor] = {
             **user_inputs(signature, run.request.user, 1),
             **behavior_inputs(run.behaviors),
@@ -80,13 +81,16 @@ class Ranker:
     ) -> np.ndarray:
         """float32 `[items, dim]`, zeros where there is no vector."""
         encoder = run.versions.get(f"{modality}_encoder")
-        vectors = [run.vectors[modality].get(each) if encoder is not None else None for each in item_ids]
-        fits = encoder is None or self._release.fits("ctr", signature.version, modality, encoder)
+        nothing = matrix([None] * len(item_ids), dim)
+        if encoder is None:
+            run.degrade("embeddings", f"no {modality} vectors were read")
+            return nothing
+        vectors = [run.vectors[modality].get(each) for each in item_ids]
+        fits = self._release.fits("ctr", signature.version, modality, encoder)
         if not fits or any(each is not None and len(each) != dim for each in vectors):
             run.degrade(
                 "embeddings", f"ctr version {signature.version} is not made with {modality} {encoder}"
             )
-            return matrix([None] * len(item_ids), dim)
-        if encoder is not None:
-            run.sent.add(modality)
+            return nothing
+        run.sent.add(modality)
         return matrix(vectors, dim)

@@ -1,8 +1,9 @@
 """One version of the recall model, and the items that it recalls."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,13 +25,25 @@ from serving.retrieval.vector_index import VectorIndex
 INDEX_FOLDER = Path("assets.extra", "index")
 
 
+class _Feed(NamedTuple):
+    """What is announced of an encoder version, and whether the model was made with its vectors."""
+
+    modality: str
+    encoder: str
+    fits: bool
+
+
 class RecallVersion:
     """The index of one version's item vectors, which takes in newly encoded items.
+
+    It follows the served encoder versions, also such whose vectors the model does not take: from them it learns of
+    items that it does not have, and makes their vectors without content. What it has is left alone then.
 
     Args:
         version: of the recall model.
         folder: the version's.
-        encoders: the encoder versions whose vectors it takes, by modality.
+        served: gives the encoder versions that are served, by modality.
+        fits: whether a version of the model takes, of a modality, an encoder version's vectors.
         models: computes item vectors.
         index: the embeddings of new items.
         items: their columns.
@@ -46,7 +59,8 @@ class RecallVersion:
         self,
         version: str,
         folder: Path,
-        encoders: Mapping[str, str],
+        served: Callable[[], Mapping[str, str]],
+        fits: Callable[[str, str, str], bool],
         models: ModelClient,
         index: EmbeddingIndex,
         items: ItemStore,
@@ -54,12 +68,12 @@ class RecallVersion:
         arrivals: Arrivals,
     ) -> None:
         self.version = version
-        self.encoders = dict(encoders)
         self.growing = GrowingIndex(VectorIndex.load(folder / INDEX_FOLDER))
         self.refused = 0
+        self._served, self._fits = served, fits
         self._models, self._index, self._items = models, index, items
         self._config, self._arrivals = config, arrivals
-        self._seen = dict.fromkeys(encoders, 0)
+        self._seen: dict[_Feed, int] = {}
 
     def search(
         self, user_vector: np.ndarray, k: int, blocked_item_ids: Sequence[str]
@@ -89,24 +103,33 @@ class RecallVersion:
             InputError: an encoder version was dropped meanwhile.
         """
         limit = self._config.feed_batch
+        feeds = [_Feed(*each, self._fits(self.version, *each)) for each in self._served().items()]
         changes = {
-            modality: self._index.changes(modality, encoder, self._seen[modality], limit)
-            for modality, encoder in self.encoders.items()
+            feed: self._index.changes(feed.modality, feed.encoder, self._seen.get(feed, 0), limit)
+            for feed in feeds
         }
         item_ids = list(dict.fromkeys(change.item_id for each in changes.values() for change in each))
-        missing = self._take(item_ids) if item_ids else set()
-        for modality, each in changes.items():
+        missing = self._take(item_ids, feeds)
+        for feed, each in changes.items():
             if each:
-                self._seen[modality] = each[-1].sequence
+                self._seen[feed] = each[-1].sequence
                 there = {change.item_id for change in each} - missing
-                self._arrivals.arrived("recallable", modality, there)
+                self._arrivals.arrived("recallable", feed.modality, there)
         return any(len(each) == limit for each in changes.values())
 
-    def _take(self, item_ids: list[str]) -> set[str]:
+    def _take(self, item_ids: list[str], feeds: Sequence[_Feed]) -> set[str]:
         """Takes in items; gives those that cannot be recalled."""
+        if not all(feed.fits for feed in feeds):
+            # Vectors that were made of all their content are better than what could be made now.
+            item_ids = [each for each in item_ids if not self.has(each)]
+        if not item_ids:
+            return set()
         vectors = {
-            modality: read_sound(functools.partial(self._index.get_version, encoder, modality), item_ids)
-            for modality, encoder in self.encoders.items()
+            feed.modality: read_sound(
+                functools.partial(self._index.get_version, feed.encoder, feed.modality), item_ids
+            )
+            for feed in feeds
+            if feed.fits
         }
         return self._add(item_ids, read_sound(self._items.get, item_ids), vectors)
 

@@ -15,6 +15,7 @@ from serving.gateway.signature import Signature
 from serving.gateway.similar_items import SimilarItems
 from serving.gateway.tensors import Strings
 from serving.recall_names import REORDER, SCORE, USER_VECTOR
+from transforms.input_error import InputError
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -53,7 +54,10 @@ class Recaller:
             recalled = self._live.version(version)
             run.versions["recall"] = version
             blocked = run.request.blocked_item_ids
-            item_ids, scores = recalled.search(user_vector, self._config.num_retrieved, blocked)
+            try:
+                item_ids, scores = recalled.search(user_vector, self._config.num_retrieved, blocked)
+            except InputError as error:
+                raise Unavailable(f"recall version {version} does not fit its index: {error}") from error
         with run.timing("reorder"):
             scores = self._reorder(run, version, item_ids, scores)
         run.recall_scores = {item_ids[row]: float(scores[row]) for row in np.argsort(-scores, kind="stable")}
@@ -62,7 +66,7 @@ class Recaller:
         """The version that answered and its vector, float32 `[dim]`."""
 
         def inputs(signature: Signature) -> Inputs:
-            new = self._new_vectors(signature, [each.item_id for each in run.behaviors])
+            new = self._new_vectors(run, signature, [each.item_id for each in run.behaviors])
             user = user_inputs(signature, run.request.user, None)
             return {**user, **behavior_inputs(run.behaviors), **new_item_inputs(signature, new)}
 
@@ -79,11 +83,15 @@ class Recaller:
     def _reorder(
         self, run: RecommendRun, version: str, item_ids: Sequence[str], scores: np.ndarray
     ) -> np.ndarray:
-        """The scores after reordering; of a model without it, or where it fails, those of the first stage."""
+        """The scores after reordering; of a model without it, or where it fails, those of the first stage.
+
+        The version that gave the user's vector is asked, for another one's addition means nothing beside its scores.
+        Servers keep it for a while after a new one is pushed.
+        """
 
         def inputs(signature: Signature) -> Inputs:
             behaviors = behavior_inputs(run.behaviors)["behavior_item_id"]
-            new = self._new_vectors(signature, [*(each.item_id for each in run.behaviors), *item_ids])
+            new = self._new_vectors(run, signature, [*(each.item_id for each in run.behaviors), *item_ids])
             return {
                 "behavior_item_id": behaviors,
                 "item_id": Strings([each.encode() for each in item_ids]),
@@ -94,26 +102,30 @@ class Recaller:
         config = self._config
         try:
             timeout = run.deadline.limit(config.reorder_timeout_seconds)
-            if not item_ids or REORDER not in self._models.signatures(config.recall_model, timeout):
+            if not item_ids or REORDER not in self._models.signatures(config.recall_model, timeout, version):
                 return scores
-            answer = self._models.ask(config.recall_model, REORDER, inputs, timeout)
+            answer = self._models.ask(config.recall_model, REORDER, inputs, timeout, version)
         except (PartUnavailable, ModelRefused) as error:
             run.degrade("reorder", error)
             return scores
         reordered = answer.outputs[SCORE]
-        # Another version's addition means nothing beside this one's scores.
-        if answer.version != version or not np.isfinite(reordered).all():
-            run.degrade("reorder", f"version {answer.version} answered, expected {version} and finite scores")
+        if not np.isfinite(reordered).all():
+            run.degrade("reorder", f"version {version} answered numbers that are not finite")
             return scores
         return reordered
 
     def _new_vectors(
-        self, signature: Signature, item_ids: Collection[str]
+        self, run: RecommendRun, signature: Signature, item_ids: Collection[str]
     ) -> dict[str, dict[str, np.ndarray]]:
         """The vectors, by modality, of those items that came after the model was saved."""
         found: dict[str, dict[str, np.ndarray]] = {}
+        wanted = signature.embeddings("new_")
         for modality, similar in self._similar.items():
-            if similar.version and self._release.fits("recall", signature.version, modality, similar.version):
-                for item_id, vector in similar.new_vectors(item_ids).items():
-                    found.setdefault(item_id, {})[modality] = vector
+            encoder, vectors = similar.new_vectors(item_ids) if modality in wanted else ("", {})
+            if vectors and not self._release.fits("recall", signature.version, modality, encoder):
+                reason = f"recall version {signature.version} is not made with {modality} {encoder}"
+                run.degrade("embeddings", reason)
+                continue
+            for item_id, vector in vectors.items():
+                found.setdefault(item_id, {})[modality] = vector
         return found

@@ -105,7 +105,8 @@ class Recommender:
             for modality, call in calls.items():
                 version, vectors = call.wait(run.deadline)
                 if version is None:
-                    raise PartUnavailable(f"the embedding index serves no version of {modality} yet")
+                    run.degrade("embeddings", f"the embedding index serves no version of {modality} yet")
+                    continue
                 run.versions[f"{modality}_encoder"] = version
                 there = zip(item_ids, vectors, strict=True)
                 run.vectors[modality] = {item_id: each for item_id, each in there if each is not None}

@@ -19,6 +19,8 @@ _LOG = logging.getLogger(__name__)
 
 # Comparing so many vectors takes some milliseconds, and building ScaNN's index takes minutes of a core.
 _EXACT_BELOW = 200_000
+# Of the room for new items; what is left has to do while the index is built anew.
+_MOST_ADDED = 0.8
 
 
 @dataclass
@@ -31,6 +33,8 @@ class _Loaded:
         new: vectors of announced items, as the encoder gave them, the latest last.
         gone: items in the index that have no content any more.
         seen: sequence of the last change that is in.
+        published: what `refresh` was told of the catalog when it was read.
+        turned_away: announced items for which there was no room.
     """
 
     version: str
@@ -38,14 +42,21 @@ class _Loaded:
     new: dict[str, np.ndarray] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
     seen: int = 0
+    published: str | None = None
+    turned_away: set[str] = field(default_factory=set)
+
+    def has(self, item_id: str) -> bool:
+        if self.index is None or item_id in self.gone:
+            return False
+        return bool(self.index.index.places([item_id])[0] >= 0)
 
 
 class SimilarItems:
     """Finds the items of one modality whose vectors have the highest cosine with a given one.
 
     It has all vectors of the served encoder version in memory and follows what is announced of it. When another
-    version is served, its vectors are read while the old ones still answer. `refresh` and `follow` are each
-    called by one thread.
+    version is served, another catalog is published, or there is little room left for new items, the vectors are
+    read while the old ones still answer. `refresh` and `follow` are each called by one thread.
 
     Args:
         modality: "image" or "text".
@@ -68,15 +79,21 @@ class SimilarItems:
         """The encoder version whose vectors are compared; None before there are any."""
         return self._loaded.version if self._loaded else None
 
-    def refresh(self, served: str | None) -> None:
-        """Reads all vectors of the served version, if that is another one than the one at hand.
+    def refresh(self, served: str | None, published: str | None = None) -> None:
+        """Reads all vectors of the served version, if what is at hand is another one or has become old.
 
+        Args:
+            served: the served version.
+            published: names the catalog whose vectors were published last; these are not announced.
         Raises:
             EmbeddingIndexError: the index fails.
             InputError: the version was dropped meanwhile.
         """
-        if served is None or served == self.version:
+        if served is None or self._is_fresh(served, published):
             return
+        # What was announced before is read now, and what comes while it is read is followed then.
+        before = self._loaded
+        seen, new = (before.seen, before.new) if before and before.version == served else (0, {})
         vectors = {
             item_id: vector
             for item_ids, batch in self._index.scan(self.modality, served)
@@ -84,8 +101,16 @@ class SimilarItems:
             if vector is not None
         }
         index = self._build(served, list(vectors), list(vectors.values())) if vectors else None
-        self._loaded = _Loaded(served, index)
+        self._loaded = _Loaded(served, index, new, seen=seen, published=published)
+        if before and before.version == served:
+            self._arrivals.arrived("searchable", self.modality, set(before.turned_away))
         _LOG.info("%d vectors of %s encoder version %s", len(vectors), self.modality, served)
+
+    def _is_fresh(self, served: str, published: str | None) -> bool:
+        loaded = self._loaded
+        if loaded is None or (loaded.version, loaded.published) != (served, published):
+            return False
+        return loaded.index is None or loaded.index.added <= _MOST_ADDED * self._config.max_added_items
 
     def follow(self) -> bool:
         """Takes in what was announced since the last time; whether there may be more.
@@ -103,17 +128,22 @@ class SimilarItems:
             loaded.seen = changes[-1].sequence
         return len(changes) == limit
 
-    def search(self, vector: np.ndarray, k: int, without: Sequence[str] = ()) -> list[tuple[str, float]]:
-        """The nearest items and their cosines, the nearest first.
+    def search(
+        self, vector: np.ndarray, k: int, without: Sequence[str] = (), version: str | None = None
+    ) -> list[tuple[str, float]] | None:
+        """The nearest items and their cosines, the nearest first; None if the vector's version is not at hand.
 
         Args:
             vector: float32 `[dim]`, of the version's encoder.
             k: how many, at most.
             without: items that are left out.
+            version: of the encoder that the vector is of; None: of the one at hand.
         Raises:
             InputError: a vector of another dim, or that is not finite.
         """
         loaded = self._loaded
+        if version is not None and (loaded is None or loaded.version != version):
+            return None
         if loaded is None or loaded.index is None:
             return []
         ids, scores = loaded.index.index.search(
@@ -121,17 +151,17 @@ class SimilarItems:
         )
         return list(zip(ids[0], np.clip(scores[0], -1, 1).tolist(), strict=True))
 
-    def new_vectors(self, item_ids: Iterable[str]) -> dict[str, np.ndarray]:
-        """The vectors, float32 `[dim]`, of those items that were announced lately."""
-        new = self._loaded.new if self._loaded else {}
-        return {item_id: found for item_id in item_ids if (found := new.get(item_id)) is not None}
+    def new_vectors(self, item_ids: Iterable[str]) -> tuple[str, dict[str, np.ndarray]]:
+        """The encoder version, and the vectors, float32 `[dim]`, of those items that were announced lately."""
+        loaded = self._loaded
+        if loaded is None:
+            return "", {}
+        found = {item_id: each for item_id in item_ids if (each := loaded.new.get(item_id)) is not None}
+        return loaded.version, found
 
     def has(self, item_id: str) -> bool:
         """Whether the item can be found."""
-        loaded = self._loaded
-        if loaded is None or loaded.index is None or item_id in loaded.gone:
-            return False
-        return bool(loaded.index.index.places([item_id])[0] >= 0)
+        return self._loaded is not None and self._loaded.has(item_id)
 
     def status(self) -> dict[str, int]:
         """`items` that can be found, `added` of them, and those `not_added` for which there was no room."""
@@ -156,10 +186,11 @@ class SimilarItems:
             loaded.index = self._build(loaded.version, list(vectors), list(vectors.values()))
         elif vectors and loaded.index is not None:
             turned_away = loaded.index.add(list(vectors), _unit(np.stack(list(vectors.values()))))
-        lost = [item_id for item_id in item_ids if item_id not in vectors and self.has(item_id)]
+        lost = [item_id for item_id in item_ids if item_id not in vectors and loaded.has(item_id)]
         if lost or not loaded.gone.isdisjoint(vectors):
             loaded.gone = loaded.gone.difference(vectors).union(lost)
         self._remember(loaded, item_ids, vectors)
+        loaded.turned_away |= turned_away
         self._arrivals.arrived("searchable", self.modality, vectors.keys() - turned_away)
 
     def _remember(self, loaded: _Loaded, item_ids: Sequence[str], vectors: dict[str, np.ndarray]) -> None:

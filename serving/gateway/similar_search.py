@@ -41,15 +41,22 @@ class SimilarSearch:
     def search(self, request: SimilarRequest) -> SimilarAnswer:
         """See `Engine.similar`."""
         deadline = Deadline(self._config.request_timeout_seconds)
-        if request.item_id is not None:
-            modality, version, vector = self._find_item(request.item_id, request.modality, deadline)
-        else:
-            modality = "image" if request.image is not None else "text"
-            version = self._version(modality)
-            vector = self._encode(modality, _content(request), version, deadline)
         without = [] if request.item_id is None else [request.item_id]
-        found = self._similar[modality].search(vector, request.k, without)
-        return SimilarAnswer(modality, self._describe(found, deadline), version)
+        # Another encoder version may be switched to between the vector and the search; hardly twice.
+        for _ in range(2):
+            modality, version, vector = self._find_vector(request, deadline)
+            found = self._similar[modality].search(vector, request.k, without, version)
+            if found is not None:
+                return SimilarAnswer(modality, self._describe(found, deadline), version)
+        raise Unavailable("another encoder version is being switched to")
+
+    def _find_vector(self, request: SimilarRequest, deadline: Deadline) -> tuple[str, str, np.ndarray]:
+        """The modality, the encoder version and the vector of what is asked."""
+        if request.item_id is not None:
+            return self._find_item(request.item_id, request.modality, deadline)
+        modality = "image" if request.image is not None else "text"
+        version = self._version(modality)
+        return modality, version, self._encode(modality, _content(request), version, deadline)
 
     def _version(self, modality: str) -> str:
         version = self._similar[modality].version

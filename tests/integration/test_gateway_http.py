@@ -1,6 +1,7 @@
 """The gateway over a real socket: with its engine and small models, and as a command."""
 
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from serving.gateway.http import bounded_protocol, http_guard
 from serving.gateway.http.app import create_app
 from serving.gateway.http.http_options import HttpOptions
 from serving.gateway.http.server import GatewayServer
+from serving.item_store.stored_item import StoredItem
 from transforms.input_error import InputError
 
 
@@ -196,10 +198,28 @@ def test_more_connections_than_there_may_be(stand_in: tuple[StandInEngine, Gatew
     time.sleep(0.1)
     answer = send(server.port)
     assert answer.startswith(b"HTTP/1.1 503 ") and b'{"error": "too many connections' in answer
+    assert b"\r\nRetry-After: 1\r\n" in answer
     for connection in idle:
         connection.close()
     time.sleep(0.1)
     assert send(server.port, request(b"GET", b"/health", CLOSE)).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_client_that_reads_nothing_is_given_up(
+    stand_in: tuple[StandInEngine, GatewayServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, server = stand_in
+    monkeypatch.setattr(bounded_protocol, "WRITE_SECONDS", 0.3)
+    many = [StoredItem(f"i{number}", "c", "s", "x" * 16_000, {}) for number in range(600)]
+    monkeypatch.setattr(engine, "list_items", lambda *_: many)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(request(b"GET", b"/v1/items"))
+        time.sleep(1.5)
+        received = 0
+        with contextlib.suppress(ConnectionResetError):
+            while part := connection.recv(1 << 20):
+                received += len(part)
+    assert received < 600 * 16_000
 
 
 def test_a_client_that_leaves_does_no_harm(stand_in: tuple[StandInEngine, GatewayServer]) -> None:

@@ -17,6 +17,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from serving.embedding_index.embedding_index import EmbeddingIndex
 from serving.item_store.item_store import ItemStore
 from serving.item_store.stored_item import StoredItem
+from serving.model_description import write_description
 from serving.release.release import RELEASE_FILE, Release
 from serving.release.released_ctr import ReleasedCtr
 from serving.release.released_encoder import ReleasedEncoder
@@ -114,9 +116,17 @@ def click_probability(
 
 
 def push_ctr(
-    root: Path, version: int, bias: float = 0.0, modalities: Sequence[str] = MODALITIES, price: bool = True
+    root: Path,
+    version: int,
+    bias: float = 0.0,
+    modalities: Sequence[str] = MODALITIES,
+    price: bool = True,
+    encoders: Mapping[str, str] | None = None,
 ) -> None:
-    """Pushes a ranking model; without modalities it is one of IDs alone."""
+    """Pushes a ranking model; without modalities it is one of IDs alone.
+
+    With fingerprints of encoders, it says that it was made with them.
+    """
     specs = (
         _strings(("user_id", "gender"), 1)
         | _behaviors(1)
@@ -142,7 +152,7 @@ def push_ctr(
         return {"probabilities": tf.sigmoid(logits)}
 
     signature = tf.function(score).get_concrete_function(**specs)
-    tf.saved_model.save(module, str(root / "ctr" / str(version)), signatures={"score_candidates": signature})
+    _save(module, root / "ctr" / str(version), {"score_candidates": signature}, encoders)
 
 
 def push_recall(
@@ -152,8 +162,9 @@ def push_recall(
     modalities: Sequence[str] = MODALITIES,
     reorders: bool = True,
     max_added_items: int = 1_000,
+    encoders: Mapping[str, str] | None = None,
 ) -> None:
-    """Pushes a recall model and the index of its item vectors; without modalities it is one of IDs alone."""
+    """Pushes a recall model and the index of its item vectors; see `push_ctr`."""
     new = {f"new_{modality}_embedding": (None, DIM) for modality in modalities}
     specs_of_new = {name: tf.TensorSpec(shape, tf.float32, name) for name, shape in new.items()}
     specs_of_new |= _strings(("new_item_id",), None) if modalities else {}
@@ -200,7 +211,7 @@ def push_recall(
     # A SavedModel without variables is taken for a half-written one.
     module.version = tf.Variable(version)
     folder = root / "recall" / str(version)
-    tf.saved_model.save(module, str(folder), signatures=signatures)
+    _save(module, folder, signatures, encoders)
     vectors = np.array([item_vector(each, "image" in modalities) for each in shop], np.float32)
     index = build_index(
         [each.item_id for each in shop], vectors, str(version), IndexConfig(max_added_items=max_added_items)
@@ -335,6 +346,17 @@ def _write_embeddings(
         columns[f"{modality}_encoder"] = pa.array([f"{modality} {version}"] * len(shop), pa.string())
     pq.write_table(pa.table(columns), folder / "embeddings-00000.parquet")
     return str(folder)
+
+
+def _save(
+    module: tf.Module, folder: Path, signatures: Mapping[str, Any], encoders: Mapping[str, str] | None
+) -> None:
+    """Saves beside the place, so that the model server sees a whole."""
+    partial = folder.with_name(f"{folder.name}.partial")
+    tf.saved_model.save(module, str(partial), signatures=dict(signatures))
+    if encoders is not None:
+        write_description(str(partial), {"encoders": encoders})
+    partial.rename(folder)
 
 
 def _strings(names: Sequence[str], size: int | None) -> dict[str, tf.TensorSpec]:

@@ -7,17 +7,20 @@ from typing import Any
 from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.gateway.http.http_error import HttpError
+from serving.gateway.http.http_error import HttpError, overloaded
 
 MAX_HEAD_BYTES = 64 << 10
 HEAD_SECONDS = 10.0
+# The largest answer is a picture of 20 MB.
+WRITE_SECONDS = 60.0
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, which by itself waits for the end of a request's head without a bound.
 
     A head is what comes before the body. What is no HTTP, a head that is too long or comes too slowly, and a
-    connection too many are answered in the gateway's shape of errors, and the connection ends.
+    connection too many are answered in the gateway's shape of errors, and the connection ends. So does that of a
+    client which does not read its answer.
 
     Args:
         max_connections: of the process.
@@ -30,19 +33,31 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._is_in_head = True
         self._timer: TimerHandle | None = None
+        self._write_timer: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio."""
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
-            self._refuse(HttpError(503, "too many connections; try again"))
+            self._refuse(overloaded("too many connections; try again"))
         else:
             self._start_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio."""
         self._end_head()
+        self._end_write()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """See asyncio."""
+        self._write_timer = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """See asyncio."""
+        self._end_write()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
@@ -81,6 +96,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
+    def _end_write(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
     def _give_up(self) -> None:
         if not self.transport.is_closing():
             self._refuse(HttpError(408, f"expected a request within {HEAD_SECONDS:g} s"))
@@ -95,6 +115,7 @@ def _message(error: HttpError) -> bytes:
     body = error.body()
     head = (
         f"HTTP/1.1 {error.status} {error.phrase}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
+        f"Content-Length: {len(body)}\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n"
     )
-    return head.encode() + body
+    head += "".join(f"{name}: {value}\r\n" for name, value in error.headers.items())
+    return head.encode() + b"\r\n" + body

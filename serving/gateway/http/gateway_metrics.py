@@ -97,6 +97,12 @@ class GatewayMetrics(Collector):
         ):
             if value is not None:
                 yield GaugeMetricFamily(name, text, float(value))
+        for name, text in (
+            ("added", "New items that the indexes have taken in"),
+            ("not_added", "New items for which the indexes had no room"),
+            ("errors", "Failed looks for new items"),
+        ):
+            yield GaugeMetricFamily(f"adlens_gateway_feed_{name}", text, float(status["feed"][name]))
         searchable = GaugeMetricFamily(
             "adlens_gateway_searchable_items", "Items that similar finds", labels=["modality"]
         )

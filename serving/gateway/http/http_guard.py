@@ -83,13 +83,16 @@ class HttpGuard:
     async def _answer(
         self, scope: Message, headers: dict[bytes, bytes], body: RequestBody, send: Send
     ) -> None:
+        # What everybody may ask for has no body.
+        max_bytes = 0
         if scope["path"].startswith(PROTECTED):
             self._admit(scope, headers.get(b"authorization"))
-        if body.declared_size > self.options.max_body_bytes:
-            raise self._too_large()
+            max_bytes = self.options.max_body_bytes
+        if body.declared_size > max_bytes:
+            raise _too_large(max_bytes)
         content = bytearray()
         try:
-            await self._read(body, content)
+            await self._read(body, content, max_bytes)
             await self.app(scope, body.replay(bytes(content)), send)
         finally:
             self._buffered -= len(content)
@@ -105,22 +108,19 @@ class HttpGuard:
             message = "expected a known token: Authorization: Bearer TOKEN"
             raise HttpError(401, message, {"WWW-Authenticate": "Bearer"})
 
-    async def _read(self, body: RequestBody, content: bytearray) -> None:
+    async def _read(self, body: RequestBody, content: bytearray, max_bytes: int) -> None:
         try:
             async with asyncio.timeout(self.options.body_seconds):
                 while not body.is_complete:
                     part = await body.next_part()
                     content += part
                     self._buffered += len(part)
-                    if len(content) > self.options.max_body_bytes:
-                        raise self._too_large()
+                    if len(content) > max_bytes:
+                        raise _too_large(max_bytes)
                     if self._buffered > self.options.max_buffered_bytes:
                         raise overloaded("too much is sent at once; try again")
         except TimeoutError:
             raise HttpError(408, f"expected a body within {self.options.body_seconds:g} s") from None
-
-    def _too_large(self) -> HttpError:
-        return HttpError(413, f"expected a body of at most {self.options.max_body_bytes} bytes")
 
 
 class _Answer:
@@ -164,6 +164,10 @@ async def _refuse(send: Send, body: RequestBody, error: HttpError) -> None:
     await send_error(send, error)
 
 
+def _too_large(max_bytes: int) -> HttpError:
+    return HttpError(413, f"expected a body of at most {max_bytes} bytes")
+
+
 def _route(scope: Message) -> str:
     """The route's name for metrics and the log: bounded in number, and without what the client sent."""
     route = scope.get("route")
@@ -179,4 +183,7 @@ def _address(scope: Message) -> str:
         address = ip_address(host)
     except ValueError:
         return host
-    return str(int(address) >> 64) if isinstance(address, IPv6Address) else host
+    if isinstance(address, IPv6Address):
+        # A socket of IPv6 shows clients of IPv4 as ::ffff:a.b.c.d, all in one such network.
+        return str(address.ipv4_mapped or int(address) >> 64)
+    return host

@@ -40,7 +40,7 @@ _ERRORS = {
     504: "There was no answer in time.",
 }
 # What is answered to everybody, at any rate.
-_COMMON: dict[str, tuple[int, ...]] = {"/health": (), "/ready": (503, 504)}
+_COMMON: dict[str, tuple[int, ...]] = {"/health": (), "/ready": (503,)}
 _ITEM = "/v1/items/{item_id:item}"
 
 Limit = Annotated[int, Query(ge=1, le=1_000, description="how many, at most")]
@@ -121,7 +121,7 @@ class GatewayRoutes:
 
     async def dead_letters(self, limit: Limit = 50) -> Any:
         """Items that could not be encoded, the latest first."""
-        return {"dead_letters": await self._answers.run(self.engine.dead_letters, limit)}
+        return {"dead_letters": await self._writes.run(self.engine.dead_letters, limit)}
 
     async def recommend(self, body: schemas.AskRecommend) -> RecommendAnswer:
         """The ads that a user is most likely to click.
@@ -158,8 +158,7 @@ class GatewayRoutes:
 
     async def ready(self) -> schemas.Readiness:
         """Whether requests can be answered."""
-        reasons = await self._probes.run(self.engine.readiness)
-        if reasons:
+        if reasons := self.engine.readiness():
             raise overloaded("; ".join(reasons))
         return schemas.Readiness()
 

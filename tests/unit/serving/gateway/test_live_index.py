@@ -1,7 +1,6 @@
 """Versions of the recall model's index as they are pushed."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from transforms.input_error import InputError
 class Opened:
     version: str
     folder: Path
-    encoders: Mapping[str, str]
     growing: Any = None
 
 
@@ -25,15 +23,14 @@ class Opened:
 class Opener:
     """Opens folders that are not said to be broken."""
 
-    encoders: dict[str, str] = field(default_factory=lambda: {"image": "1"})
     broken: set[str] = field(default_factory=set)
     opened: list[str] = field(default_factory=list)
 
-    def open(self, version: str, folder: Path, encoders: Mapping[str, str]) -> Any:
+    def open(self, version: str, folder: Path) -> Any:
         if version in self.broken or not folder.is_dir():
             raise InputError(f"{version} is broken")
         self.opened.append(version)
-        opened = Opened(version, folder, dict(encoders))
+        opened = Opened(version, folder)
         opened.growing = type("Growing", (), {"index": []})
         return opened
 
@@ -51,7 +48,7 @@ def opener() -> Opener:
 
 @pytest.fixture
 def live(tmp_path: Path, opener: Opener) -> LiveIndex:
-    return LiveIndex(tmp_path / "recall", lambda _: opener.encoders, opener.open)
+    return LiveIndex(tmp_path / "recall", opener.open)
 
 
 def test_opens_the_last_two_that_have_an_index(live: LiveIndex, opener: Opener) -> None:
@@ -96,12 +93,3 @@ def test_a_broken_one_is_told_of_once_and_tried_again(
     opener.broken.clear()
     live.refresh()
     assert opener.opened == ["3", "4"]
-
-
-def test_opens_anew_when_other_encoders_are_served(live: LiveIndex, opener: Opener) -> None:
-    push(live.base_path, "3")
-    live.refresh()
-    opener.encoders = {"image": "2"}
-    live.refresh()
-    live.refresh()
-    assert opener.opened == ["3", "3"] and live.version("3").encoders == {"image": "2"}

@@ -121,14 +121,28 @@ def test_a_version_with_other_inputs_is_asked_again(client: ModelClient, model: 
     assert model.calls[2:] == ["predict", "metadata", "predict"]
 
 
-def test_a_version_with_the_same_inputs_is_asked_for_them_next_time(
+def named_inputs(signature: Signature) -> Inputs:
+    return {"a": Strings([b"made for ", signature.version.encode(), b""], (1, 3))}
+
+
+def test_a_version_with_the_same_inputs_is_given_those_that_are_made_for_it(
     client: ModelClient, model: Switching
 ) -> None:
     ask(client)
     model.inputs[3], model.version = model.inputs[1], 3
-    assert ask(client)[0] == "3"
+    version, outputs = ask(client, named_inputs)
+    assert version == "3" and outputs["text"] == b"made for |3|"
     assert client.signatures("m", 5)["join"].version == "3"
-    assert model.calls[2:] == ["predict", "metadata"]
+    assert model.calls[2:] == ["predict", "metadata", "predict"]
+
+
+def test_all_tries_share_the_time(client: ModelClient, model: Switching) -> None:
+    ask(client)
+    model.inputs[3], model.version, model.delay_seconds = model.inputs[1], 3, 0.4
+    started = time.monotonic()
+    with pytest.raises(PartUnavailable, match="DEADLINE_EXCEEDED"):
+        ask(client, timeout=0.5)
+    assert time.monotonic() - started < 0.7
 
 
 def test_what_the_model_refuses(client: ModelClient, model: Switching) -> None:

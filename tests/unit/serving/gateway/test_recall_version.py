@@ -1,6 +1,7 @@
 """A recall index that follows what is announced, with a model in place of the model server's."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,27 @@ def arrived() -> list[str]:
     return []
 
 
+@dataclass
+class Serving:
+    """Which encoder version is served, and whether the model was made with it."""
+
+    encoder: str = "1"
+    fits: bool = True
+
+
+@pytest.fixture
+def serving() -> Serving:
+    return Serving()
+
+
 @pytest.fixture
 def version(
-    tmp_path: Path, index: LmdbEmbeddingIndex, items: LmdbItemStore, models: Any, arrived: list[str]
+    tmp_path: Path,
+    index: LmdbEmbeddingIndex,
+    items: LmdbItemStore,
+    models: Any,
+    arrived: list[str],
+    serving: Serving,
 ) -> RecallVersion:
     built = build_index(["a"], np.array([[1, 0, 0]], np.float32), "7")
     built.save(tmp_path / "7" / INDEX_FOLDER)
@@ -89,7 +108,17 @@ def version(
     arrivals.expect("b", 0.0, ["image"])
     arrivals.expect("bad", 0.0, ["image"])
     config = GatewayConfig(feed_batch=3)
-    return RecallVersion("7", tmp_path / "7", {"image": "1"}, models, index, items, config, arrivals)
+    return RecallVersion(
+        "7",
+        tmp_path / "7",
+        served=lambda: {"image": serving.encoder},
+        fits=lambda *_: serving.fits,
+        models=models,
+        index=index,
+        items=items,
+        config=config,
+        arrivals=arrivals,
+    )
 
 
 def announce(index: LmdbEmbeddingIndex, items: LmdbItemStore, *item_ids: str, price: float = 5.0) -> None:
@@ -146,3 +175,20 @@ def test_an_item_that_the_model_fails_at_costs_itself_alone(
     assert version.status() == {"items": 2, "added": 1, "not_added": 2}
     # They are not tried for ever.
     assert not version.follow() and len(models.batches) == 4
+
+
+def test_another_encoder_costs_none_of_what_was_added(
+    version: RecallVersion, index: LmdbEmbeddingIndex, items: LmdbItemStore, serving: Serving
+) -> None:
+    announce(index, items, "b")
+    version.follow()
+    # The model was not made with what is served now: a new item has its columns alone, b keeps what it has.
+    serving.encoder, serving.fits = "2", False
+    items.put([StoredItem("c", "c", "s", None, {"price": 5.0})], {})
+    index.put("2", "image", {each: np.array([9, 9], np.float32) for each in "bc"}, announce=True)
+    version.follow()
+    assert scores(version) == {"b": 7, "c": 5, "a": 0}
+    # Once it is known to fit, all of it counts.
+    serving.fits = True
+    version.follow()
+    assert scores(version) == {"b": 23, "c": 23, "a": 0}

@@ -125,6 +125,9 @@ def test_the_rate_of_a_client() -> None:
         ("192.0.2.1", "192.0.2.2", False),
         ("2001:db8::1", "2001:db8::ffff:1", True),
         ("2001:db8::1", "2001:db8:0:1::1", False),
+        # As a socket of IPv6 shows clients of IPv4.
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
         ("testclient", "testclient", True),
     ],
 )
@@ -150,6 +153,18 @@ def test_a_token_is_one_client_from_wherever() -> None:
     # Guesses count for the address.
     assert ask("192.0.2.1", "x") == 401
     assert ask("192.0.2.1", "y") == 429
+
+
+def test_what_everybody_may_ask_for_has_no_body() -> None:
+    with client_of(tokens=AccessTokens([TOKEN])) as client:
+        for path in ("/health", "/", "/nothing"):
+            for body in (b"x", [b"x"]):
+                response = client.post(path, content=body, headers=JSON)
+                assert (response.status_code, response.json()) == (
+                    413,
+                    {"error": "expected a body of at most 0 bytes"},
+                )
+            assert client.post(path).status_code in (404, 405)
 
 
 def test_the_size_of_a_body() -> None:
@@ -380,6 +395,18 @@ def test_an_answer_that_takes_too_long() -> None:
         go.set()
 
 
+def test_readiness_waits_for_nothing() -> None:
+    engine, go = StandInEngine(), threading.Event()
+    engine.before = lambda name: name == "status" and go.wait(5)
+    with client_of(engine, deadline_seconds=10) as client, ThreadPoolExecutor(4) as threads:
+        hung = [threads.submit(client.get, "/v1/status") for _ in range(4)]
+        time.sleep(0.1)
+        started = time.monotonic()
+        assert client.get("/ready").status_code == 200 and time.monotonic() - started < 2
+        go.set()
+        assert [each.result().status_code for each in hung] == [200] * 4
+
+
 def metrics_of(client: httpx.Client) -> dict[tuple[str, ...], float]:
     families = text_string_to_metric_families(client.get("/metrics").text)
     return {
@@ -422,3 +449,4 @@ def test_metrics() -> None:
     assert found["adlens_gateway_searchable_items", "image"] == 5
     assert ("adlens_gateway_searchable_items", "text") not in found
     assert found["adlens_gateway_recallable_items",] == 6
+    assert [found[f"adlens_gateway_feed_{name}",] for name in ("added", "not_added", "errors")] == [2, 0, 0]
