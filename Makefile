@@ -4,7 +4,7 @@
 ADLENS := .venv/bin/adlens
 DEMO := runs/demo
 
-.PHONY: env demo test check deploy-check clean
+.PHONY: env demo try-serving test check deploy-check clean
 .DEFAULT_GOAL := demo
 
 env:
@@ -16,6 +16,10 @@ demo: env
 	  && $(ADLENS) simulate --preset demo --out $(DEMO)/partial/logs \
 	  && mv $(DEMO)/partial/logs_truth $(DEMO)/partial/logs $(DEMO)/ && rmdir $(DEMO)/partial; }
 	@$(ADLENS) run --logs $(DEMO)/logs --root $(DEMO)/root --preset demo
+
+# The serving section of README.md, word for word, over what the demo has pushed.
+try-serving: env
+	@.venv/bin/python -m scripts.try_serving --root $(DEMO)/root
 
 check: env
 	@scripts/check.sh

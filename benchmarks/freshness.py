@@ -28,6 +28,7 @@ RATE, SECONDS, QUICK_SECONDS = 20.0, 120, 20
 WARM_UP_ITEMS = 40
 PATIENCE_SECONDS = 60.0
 P99_BAR_MS = 3_000.0
+START_BAR_SECONDS = 60.0
 
 
 def main() -> None:
@@ -73,6 +74,7 @@ def main() -> None:
     bars = {
         "usable_p99_ms": Bar(figures["usable_ms"]["p99"], at_most=P99_BAR_MS),
         "coverage": Bar(coverage, at_least=1.0),
+        "start_seconds": Bar(round(start_seconds, 1), at_most=START_BAR_SECONDS),
     }
     report("freshness", figures, bars)
 

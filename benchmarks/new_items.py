@@ -18,6 +18,10 @@ PUTTERS, CHECKERS = 8, 4
 MAX_ALSO_RANKED = 50
 # Of a search by an item's own picture or title: many titles stand in the catalog several times.
 NUM_SIMILAR = 200
+# The most ads that a request may ask for: where one stands twice, it shows.
+MAX_ADS = 200
+# Rounds of requests from one that asks for as many to the next.
+ROUNDS_A_LIST = 25
 # Asking more often would take more of the processor than all else.
 CHECK_SECONDS = 0.2
 
@@ -68,6 +72,7 @@ class Stream:
     _ignored: Collection[str] = ()
     _failed_checks: int = 0
     _doubled: int = 0
+    _lists_of_ads: int = 0
 
     def __post_init__(self) -> None:
         self._numbers = {item.item_id: number for number, item in enumerate(self.items)}
@@ -96,6 +101,7 @@ class Stream:
                 self._stop.set()
             for each in checks:
                 each.result()
+        self._count_doubled_ads(self.stack.client())
 
     def unusable(self) -> list[NewItem]:
         """Those that were taken and are not usable."""
@@ -108,8 +114,13 @@ class Stream:
 
     @property
     def doubled(self) -> int:
-        """Items that stood twice in the answer of a search."""
+        """Items that stood twice among the ads or in the answer of a search."""
         return self._doubled
+
+    @property
+    def lists_of_ads(self) -> int:
+        """Whole lists of ads that were looked through for items that stand twice."""
+        return self._lists_of_ads
 
     def _put_share(self, number: int) -> None:
         client = self.stack.client()
@@ -122,8 +133,12 @@ class Stream:
         client = self.stack.client()
         # Neighbors, so that each has pictures and titles to search by.
         mine = [item for place, item in enumerate(self.items) if place // 2 % CHECKERS == number]
+        rounds = 0
         while not self._stop.is_set():
+            rounds += 1
             try:
+                if rounds % ROUNDS_A_LIST == 1:
+                    self._count_doubled_ads(client)
                 for item in self._scored(client, self._waiting(mine)[:MAX_ALSO_RANKED]):
                     if self._is_found(client, item):
                         item.usable_at = time.monotonic()
@@ -132,6 +147,17 @@ class Stream:
             except (OSError, http.client.HTTPException):
                 self._failed_checks += 1
             self._stop.wait(CHECK_SECONDS)
+
+    def _count_doubled_ads(self, client: GatewayClient) -> None:
+        """Asks for all the ads there may be, with new items among those that are ranked besides."""
+        latest = [item.item_id for item in self.items if item.status == 202][-MAX_ALSO_RANKED:]
+        answer = client.post("/v1/recommend", {**self.user, "k": MAX_ADS, "also_rank": latest})
+        if answer.status != 200:
+            self._failed_checks += 1
+            return
+        found = [ad["item_id"] for ad in answer.body["ads"]]
+        self._lists_of_ads += 1
+        self._doubled += len(found) - len(set(found))
 
     def _waiting(self, items: Sequence[NewItem]) -> list[NewItem]:
         taken = [item for item in items if item.status == 202 and item.usable_at is None]

@@ -1,6 +1,6 @@
 """Measures requests for recommendations through all of serving, beside their bare parts in one process.
 
-    python benchmarks/serve.py [--encoders runs/demo/root] [--quick]
+    python benchmarks/serve.py [--encoders runs/demo/root] [--workers 1] [--quick]
 
 A root is made with 100,000 items, each with an image and a text vector of 128 numbers, and models of the default size
 with random weights, for speed does not depend on them (`made_root.py`). `adlens serve` runs over it, with embedded
@@ -51,12 +51,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--encoders", type=Path, default=Path("runs/demo/root"), help="a run's root")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SECONDS:.0f} s of load")
+    parser.add_argument("--workers", type=int, default=1, help="processes of the gateway")
     options = parser.parse_args()
     seconds = QUICK_SECONDS if options.quick else SECONDS
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         make_root(root, options.encoders, NUM_USERS)
-        stack = RunningStack(root)
+        stack = RunningStack(root, "--workers", str(options.workers))
         try:
             progress(f"ready after {stack.start():.0f} s")
             bodies = [{**user, "k": K} for user in stack.sample_users()]
@@ -76,6 +77,7 @@ def main() -> None:
     growth = max(after[part] / before[part] for part in before)
     over_bare = load.figures()["requests_per_second"] / bare["requests_per_second_by_8"]
     figures = {
+        "workers": options.workers,
         "load": load.figures() | {"stages_ms": _stages(load), "processor_ms": _each(used, len(load.seconds))},
         "alone": alone.figures() | {"stages_ms": _stages(alone)},
         "bare": bare,

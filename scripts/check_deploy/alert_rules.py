@@ -28,7 +28,14 @@ _TF_SERVING: Told = {":tensorflow:serving:request_count": {"model_name": set(), 
 _COLLECTED = {"le", "instance", "job", "namespace", "pod", "container"}
 # Labels whose values the parts have from the start.
 _FIXED = {"route", "part", "stage", "outcome"}
-_STATUS = {"ready": True, "release": 1, "items": 1, "recallable": 1, "searchable": {"image": 1}}
+_STATUS = {
+    "ready": True,
+    "release": 1,
+    "items": 1,
+    "recallable": 1,
+    "searchable": {"image": 1},
+    "feed": {"added": 1, "not_added": 0, "errors": 0},
+}
 
 
 def alerts_are_whole(manifests: Manifests) -> Iterator[str]:
@@ -97,10 +104,11 @@ def _selectors(expression: str) -> list[tuple[str, str, str | None]]:
 
     def visit(node: Any) -> bool:
         if isinstance(node, promql_parser.VectorSelector):
-            found.append((node.name, "", None))
+            name = node.name or ""
+            found.append((name, "", None))
             for each in node.matchers.matchers:
                 is_equal = each.op == promql_parser.MatchOp.Equal
-                found.append((node.name, each.name, each.value if is_equal else None))
+                found.append((name, each.name, each.value if is_equal else None))
         return True
 
     promql_parser.walk(promql_parser.parse(expression), visit)

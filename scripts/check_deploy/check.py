@@ -19,9 +19,12 @@ from scripts.check_deploy.secrets import documented_secrets, made_secrets
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEPLOY = REPOSITORY / "deploy"
+SMALL = DEPLOY / "kubernetes" / "overlays" / "small"
 PAGE = REPOSITORY / "docs" / "deploy.md"
 
-MANIFEST_RULES: tuple[Callable[[Manifests], Iterator[str]], ...] = (
+Rule = Callable[[Manifests], Iterator[str]]
+# Of any pod, also of one that is no part of serving.
+POD_RULES: tuple[Rule, ...] = (
     check_schemas,
     pod_rules.non_root,
     pod_rules.read_only_root,
@@ -32,6 +35,10 @@ MANIFEST_RULES: tuple[Callable[[Manifests], Iterator[str]], ...] = (
     pod_rules.probed,
     pod_rules.pinned_images,
     pod_rules.no_secrets_inside,
+    pod_rules.meet_on_one_node,
+)
+MANIFEST_RULES: tuple[Rule, ...] = (
+    *POD_RULES,
     pod_rules.spread,
     pod_rules.drained_gently,
     reference_rules.services_reach_pods,
@@ -80,7 +87,10 @@ def check_all() -> tuple[list[str], int]:
         found += command_rules.lines_agree(here, there)
         problems += [f"{name}: {each}" for each in found]
         count += len(manifests.objects)
-    return problems, count
+    copying = Manifests.read(DEPLOY / "kubernetes" / "copy-models.yaml")
+    beside = Manifests([*Manifests.render(SMALL).objects, *copying.objects])
+    problems += [f"copy-models: {each}" for rule in POD_RULES for each in rule(beside)]
+    return problems, count + len(copying.objects)
 
 
 def rendered(folder: Path) -> Iterator[tuple[str, Manifests]]:
@@ -88,6 +98,5 @@ def rendered(folder: Path) -> Iterator[tuple[str, Manifests]]:
     overlays = sorted((folder / "overlays").iterdir())
     for overlay in overlays:
         yield overlay.name, Manifests.render(overlay)
-    small = folder / "overlays" / "small"
     for component in sorted((folder / "components").iterdir()):
-        yield f"small with {component.name}", Manifests.render_with(small, component)
+        yield f"small with {component.name}", Manifests.render_with(SMALL, component)

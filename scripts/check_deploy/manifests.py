@@ -43,6 +43,12 @@ class Manifests:
         return cls(each for each in yaml.safe_load_all(done.stdout) if each is not None)
 
     @classmethod
+    def read(cls, file: Path) -> Self:
+        """The objects of a file."""
+        with file.open(encoding="utf-8") as stream:
+            return cls(yaml.safe_load_all(stream))
+
+    @classmethod
     def render_with(cls, overlay: Path, component: Path) -> Self:
         """What kustomize makes of an overlay and one component more."""
         with tempfile.TemporaryDirectory() as made:

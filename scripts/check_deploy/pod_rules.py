@@ -1,7 +1,7 @@
 """What every pod has to be: unprivileged, bounded, watched."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from scripts.check_deploy.manifests import Manifests, selects
@@ -138,9 +138,9 @@ def holds_password(text: str) -> bool:
 
 
 def spread(manifests: Manifests) -> Iterator[str]:
-    """Pods of one part that may be several lie on several nodes."""
+    """Pods of one part that may be several lie on several nodes, but for those that have to lie on one."""
     for workload in manifests.workloads():
-        if most_replicas(manifests, workload) < 2:
+        if most_replicas(manifests, workload) < 2 or _goes_where(workload, [workload]):
             continue
         constraints = workload.pod.get("topologySpreadConstraints", [])
         if not any(
@@ -149,6 +149,37 @@ def spread(manifests: Manifests) -> Iterator[str]:
             for each in constraints
         ):
             yield f"{workload.name}: expected topologySpreadConstraints over nodes for its own pods"
+
+
+def meet_on_one_node(manifests: Manifests) -> Iterator[str]:
+    """Pods that share a volume which is there for one node alone go where others of them are."""
+    for claim in manifests.of("PersistentVolumeClaim"):
+        name, modes = claim["metadata"]["name"], set(claim["spec"]["accessModes"])
+        sharing = [each for each in manifests.workloads() if name in _claims(each)]
+        pods = sum(most_replicas(manifests, each) for each in sharing)
+        if modes & {"ReadOnlyMany", "ReadWriteMany"} or pods < 2:
+            continue
+        for workload in sharing:
+            if not _goes_where(workload, sharing):
+                yield (
+                    f"{workload.name}: expected a required podAffinity on kubernetes.io/hostname to all that"
+                    f" share the claim {name}, itself included"
+                )
+
+
+def _claims(workload: Workload) -> set[str]:
+    volumes = workload.volumes.values()
+    return {each["persistentVolumeClaim"]["claimName"] for each in volumes if "persistentVolumeClaim" in each}
+
+
+def _goes_where(workload: Workload, others: Sequence[Workload]) -> bool:
+    """Whether its pods only go to nodes where those of others are."""
+    affinity = workload.pod.get("affinity", {}).get("podAffinity", {})
+    return any(
+        term["topologyKey"] == "kubernetes.io/hostname"
+        and all(selects(term["labelSelector"], each.labels) for each in others)
+        for term in affinity.get("requiredDuringSchedulingIgnoredDuringExecution", [])
+    )
 
 
 def drained_gently(manifests: Manifests) -> Iterator[str]:

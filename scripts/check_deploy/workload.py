@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
+KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
 
 
 @dataclass(frozen=True)
 class Workload:
-    """An object that makes pods.
+    """An object that makes pods, or is one.
 
     Attributes:
         body: the rendered object.
@@ -24,13 +24,12 @@ class Workload:
     @property
     def pod(self) -> dict[str, Any]:
         """The pods' specification."""
-        spec = self.body["spec"]
-        return (spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec)["template"]["spec"]
+        return self._template["spec"]
 
     @property
     def labels(self) -> dict[str, str]:
         """The pods' labels."""
-        return self.body["spec"]["template"]["metadata"].get("labels", {})
+        return self._template["metadata"].get("labels", {})
 
     @property
     def containers(self) -> list[dict[str, Any]]:
@@ -53,3 +52,10 @@ class Workload:
         return {volume["name"]: volume for volume in self.pod.get("volumes", [])} | {
             claim["metadata"]["name"]: {"name": claim["metadata"]["name"], "made": claim} for claim in claims
         }
+
+    @property
+    def _template(self) -> dict[str, Any]:
+        if self.body["kind"] == "Pod":
+            return self.body
+        spec = self.body["spec"]
+        return (spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec)["template"]

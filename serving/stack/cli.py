@@ -1,16 +1,21 @@
 """The command line of the stack."""
 
 import argparse
+import os
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import TextIO
 
+from serving.gateway import cli as gateway_cli
 from serving.stack.config import StackConfig
 from serving.stack.models_config import ModelsConfig
 from serving.stack.online_folder import OnlineFolder
+from serving.stack.part import Part
 from serving.stack.stack_parts import gateway_url, release_file, stack_parts
 from serving.stack.supervisor import Supervisor
 from transforms.input_error import InputError
@@ -39,6 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="keep items, queue and embeddings in this Redis; by default in ROOT/online",
     )
+    parser.add_argument(
+        "--gateway-flag",
+        dest="gateway_flags",
+        action="append",
+        default=[],
+        metavar="FLAG=VALUE",
+        help="one more flag of `adlens gateway`, such as --gateway-flag=--rate-limit=50 (repeatable)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,7 +62,11 @@ def run(options: argparse.Namespace) -> int:
     """
     settings = {name: getattr(options, name) for name in _HELP}
     config = StackConfig(
-        root=options.root.resolve(), token_file=options.token_file, redis=options.redis, **settings
+        root=options.root.resolve(),
+        token_file=options.token_file,
+        redis=options.redis,
+        gateway_flags=tuple(options.gateway_flags),
+        **settings,
     )
     release = release_file(config.root)
     if not release.is_file():
@@ -58,17 +75,18 @@ def run(options: argparse.Namespace) -> int:
             f" `adlens run --logs LOGS --root {options.root}` makes it"
         )
     online = OnlineFolder(config.root / "online")
+    parts = stack_parts(config, online)
+    _check_gateway(parts[0].command)
     with online.lock():
         _check_ports(config)
-        _serve(config, online)
+        _serve(config, online, parts)
     return 0
 
 
-def _serve(config: StackConfig, online: OnlineFolder) -> None:
+def _serve(config: StackConfig, online: OnlineFolder, parts: Sequence[Part]) -> None:
     models = ModelsConfig(config.root / "serving", online.models_config)
     models.refresh()
     online.monitoring_config.write_text(_MONITORING, encoding="utf-8")
-    parts = stack_parts(config, online)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -76,6 +94,13 @@ def _serve(config: StackConfig, online: OnlineFolder) -> None:
     _say(f"starting {names}; logs: {online.logs}")
     Supervisor(parts, online.logs, _say, lambda: _show_addresses(config), models.refresh).run(stop)
     _say("stopped")
+
+
+def _check_gateway(command: Sequence[str]) -> None:
+    # It would otherwise end with the same words, again and again.
+    parser = argparse.ArgumentParser(prog="adlens gateway")
+    gateway_cli.add_arguments(parser)
+    parser.parse_args(command[2:])
 
 
 def _check_ports(config: StackConfig) -> None:
@@ -94,7 +119,7 @@ def _check_ports(config: StackConfig) -> None:
 def _show_addresses(config: StackConfig) -> None:
     url = gateway_url(config)
     token = "" if config.token_file is None else ' -H "Authorization: Bearer TOKEN"'
-    print(
+    _print(
         f"""
   inspector page   {url}/
   gateway          {url}/v1/   (described in {url}/openapi.json)
@@ -107,9 +132,18 @@ def _show_addresses(config: StackConfig) -> None:
 
   Ctrl-C stops all of it.
 """,
-        flush=True,
+        sys.stdout,
     )
 
 
 def _say(line: str) -> None:
-    print(f"adlens serve: {line}", file=sys.stderr, flush=True)
+    _print(f"adlens serve: {line}", sys.stderr)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        # Nobody reads it any more. What the stream still holds must have a place to go to, or fails at the exit.
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())

@@ -23,6 +23,7 @@ class StackConfig:
         workers: processes of the gateway.
         token_file: the tokens that the gateway asks for; None: it asks for none.
         redis: the address of a Redis that keeps items, queue and embeddings; None: files below the root do.
+        gateway_flags: more flags of the gateway's command line.
     """
 
     root: Path
@@ -34,6 +35,7 @@ class StackConfig:
     workers: int = 1
     token_file: Path | None = None
     redis: str | None = None
+    gateway_flags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("port", "grpc_port", "rest_port", "status_port"):

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from google.protobuf.text_encoding import CEscape
 
-# Of an encoder or a recall model the one before the last is needed until all of its vectors have been replaced.
-MODELS = {"ctr": 1, "recall": 2, "image_encoder": 2, "text_encoder": 2}
+MODELS = ("ctr", "recall", "image_encoder", "text_encoder")
+# Of an encoder or a recall model the one before the last is needed until all of its vectors have been replaced; of
+# any model, where the server starts while the last one cannot be loaded.
+NUM_VERSIONS = 2
 
 
 class ModelsConfig:
@@ -45,7 +47,7 @@ class ModelsConfig:
             f'  config {{\n    name: "{name}"\n'
             f'    base_path: "{CEscape(str((self.serving / name).resolve()), as_utf8=True)}"\n'
             '    model_platform: "tensorflow"\n'
-            f"    model_version_policy {{ latest {{ num_versions: {MODELS[name]} }} }}\n  }}\n"
+            f"    model_version_policy {{ latest {{ num_versions: {NUM_VERSIONS} }} }}\n  }}\n"
             for name in names
         )
         return f"model_config_list {{\n{models}}}\n"

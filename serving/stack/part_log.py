@@ -28,7 +28,11 @@ class PartLog:
         return self.path.open("ab", buffering=0)
 
     def trim(self) -> None:
-        """Where the file is too long, makes it the older one; lines said meanwhile may be lost."""
+        """Where the file is too long, makes it the older one; lines said meanwhile may be lost.
+
+        Raises:
+            OSError: it cannot be looked at or emptied.
+        """
         try:
             is_long = self.path.stat().st_size > self.max_bytes
         except FileNotFoundError:
@@ -41,12 +45,12 @@ class PartLog:
             os.truncate(self.path, 0)
 
     def last_line(self) -> str:
-        """The last line that is not empty; an empty text where there is none."""
+        """The last line that is not empty; an empty text where there is none, or it cannot be read."""
         try:
             with self.path.open("rb") as file:
                 file.seek(max(0, self.path.stat().st_size - _LAST_BYTES))
                 text = file.read().decode("utf-8", "replace")
-        except FileNotFoundError:
+        except OSError:
             return ""
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return lines[-1] if lines else ""

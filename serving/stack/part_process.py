@@ -1,11 +1,11 @@
 """A part that runs, or waits to be started again."""
 
 import ctypes
+import http.client
 import os
 import signal
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 
@@ -62,7 +62,7 @@ class PartProcess:
         Raises:
             OSError: there is no such command, or no room for its log.
         """
-        self.is_ready = False
+        self.is_ready, self._started = False, time.monotonic()
         if self.part.ready_file is not None:
             self.part.ready_file.unlink(missing_ok=True)
         with self.log.open() as log:
@@ -76,13 +76,12 @@ class PartProcess:
                 # The process has no thread but this one; see Supervisor.
                 preexec_fn=_dies_with(os.getpid()),  # noqa: PLW1509
             )
-        self._started = time.monotonic()
 
     def check(self) -> str | None:
         """Starts it again once that is due. Returns what there is to tell of it, if anything."""
         if self._process is None:
             if time.monotonic() >= self._due:
-                self.start()
+                return self._try_to_start()
         elif (status := self._process.poll()) is not None:
             return self._note_end(status)
         elif not self.is_ready and self._answers():
@@ -106,30 +105,40 @@ class PartProcess:
         self._kill_group(self._process)
         self._process = None
 
+    def _try_to_start(self) -> str | None:
+        try:
+            self.start()
+        except OSError as error:
+            return f"{self.part.name} cannot be started: {error}; {self._put_off()}"
+        return None
+
     def _note_end(self, status: int) -> str:
         assert self._process is not None
         self._kill_group(self._process)
         self._process, self.is_ready = None, False
+        if status < 0:
+            return f"{self.part.name} was killed by {_signal_name(-status)}, {self._put_off()}"
+        line = self.log.last_line()
+        said = f"; it said: {line}" if line else ""
+        return f"{self.part.name} ended with {status}, {self._put_off()}{said}"
+
+    def _put_off(self) -> str:
+        """Has it started later. Returns when."""
         self.ends = 1 if time.monotonic() - self._started > self.stable_seconds else self.ends + 1
         # Beyond some doublings it is the maximum, and 2.0 ** 1024 would be too large a number.
         delay = min(self.min_backoff_seconds * 2.0 ** min(self.ends - 1, 30), self.max_backoff_seconds)
         self._due = time.monotonic() + delay
-        if status < 0:
-            cause, said = f"was killed by {signal.Signals(-status).name}", ""
-        else:
-            line = self.log.last_line()
-            cause, said = f"ended with {status}", f"; it said: {line}" if line else ""
-        return f"{self.part.name} {cause}, starts again in {delay:.2g} s (log: {self.log.path}){said}"
+        return f"starts again in {delay:.2g} s (log: {self.log.path})"
 
     def _answers(self) -> bool:
-        if self.part.ready_file is not None and not self.part.ready_file.exists():
-            return False
-        if self.part.ready_url is None:
-            return True
         try:
+            if self.part.ready_file is not None and not self.part.ready_file.exists():
+                return False
+            if self.part.ready_url is None:
+                return True
             with _OPEN(self.part.ready_url, timeout=_PROBE_SECONDS) as response:
                 return response.status == 200
-        except (OSError, urllib.error.HTTPError):
+        except (OSError, http.client.HTTPException):
             return False
 
     @staticmethod
@@ -139,6 +148,13 @@ class PartProcess:
         except ProcessLookupError:
             pass
         process.wait()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"  # most of the real-time ones have no name
 
 
 def _dies_with(parent: int) -> Callable[[], None]:

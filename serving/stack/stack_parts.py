@@ -48,7 +48,8 @@ def gateway_url(config: StackConfig) -> str:
 def _gateway(config: StackConfig, places: tuple[str, ...]) -> Part:
     listen = ("--host", config.host, "--port", str(config.port), "--workers", str(config.workers))
     tokens = () if config.token_file is None else ("--token-file", str(config.token_file))
-    command = (_ADLENS, "gateway", *listen, *places, *tokens)
+    # The last of a flag counts: where the parts find each other is not up to the user's flags.
+    command = (_ADLENS, "gateway", *config.gateway_flags, *listen, *places, *tokens)
     return Part("gateway", command, f"{gateway_url(config)}/ready")
 
 

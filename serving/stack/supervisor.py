@@ -1,6 +1,5 @@
 """Keeps the parts of the stack running."""
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
@@ -25,7 +24,7 @@ class Supervisor:
         say: is called with each line that the user should see.
         on_ready: is called once, when all parts were ready for the first time.
         on_look: is called at every look at the parts; an OSError of it is told, and tried again.
-        stop_seconds: how long all parts together may take to end; what takes longer is killed.
+        stop_seconds: how long each part may take to end; what takes longer is killed.
     """
 
     def __init__(
@@ -35,7 +34,7 @@ class Supervisor:
         say: Callable[[str], None],
         on_ready: Callable[[], None] = lambda: None,
         on_look: Callable[[], None] = lambda: None,
-        stop_seconds: float = 15.0,
+        stop_seconds: float = 25.0,
     ) -> None:
         self.parts = parts
         self.stop_seconds = stop_seconds
@@ -49,8 +48,6 @@ class Supervisor:
     def run(self, stop: Event) -> None:
         """Works until `stop` is set; then no part runs any more, whatever happened."""
         try:
-            for process in self._processes:
-                process.start()
             self._watch(stop)
         finally:
             self._stop()
@@ -63,25 +60,25 @@ class Supervisor:
                 told = process.check()
                 if told is not None:
                     self.say(told)
-                process.log.trim()
                 if process.is_ready and waiting:
                     waiting.discard(process.part.name)
                     if not waiting:
                         self.on_ready()
 
     def _look(self) -> None:
-        complaint = ""
-        try:
-            self.on_look()
-        except OSError as error:
-            complaint = str(error)
+        complaints = []
+        for action in (self.on_look, *(process.log.trim for process in self._processes)):
+            try:
+                action()
+            except OSError as error:
+                complaints.append(str(error))
+        complaint = "; ".join(complaints)
         if complaint and complaint != self._complaint:
             self.say(complaint)
         self._complaint = complaint
 
     def _stop(self) -> None:
         """One after the other, so that those in front end their work with what they need still there."""
-        deadline = time.monotonic() + self.stop_seconds
         for process in self._processes:
             process.terminate()
-            process.wait(max(0.5, deadline - time.monotonic()))
+            process.wait(self.stop_seconds)

@@ -56,6 +56,8 @@ SIGNATURES = [
     "checked",
 ]
 IMAGE = encode(scene(), "JPEG")
+# The log's reader takes three formats alone; TensorFlow's decoder, which the encoder has, reads these two as well.
+READ = {"another format, GIF", "another format, BMP"}
 
 
 @pytest.fixture(scope="module")
@@ -163,13 +165,15 @@ def test_tensors_of_any_kind(
 def test_bytes_on_the_ports(client: Client, data: bytes) -> None:
     for port in (client.server.grpc_port, client.server.rest_port):
         assert port is not None
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             try:
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
                 received = connection.recv(65536)
+            except TimeoutError:
+                raise
             except OSError:
-                continue
+                continue  # it hung up
         assert not received.startswith(b"HTTP/1.1 5"), received
 
 
@@ -211,7 +215,8 @@ def test_damaged_pictures(client: Client, data: bytes) -> None:
 def test_pictures_that_are_none(client: Client) -> None:
     for name, (data, reason) in bad_images().items():
         if reason == "unreadable_image":
-            assert encode_both_ways(client, data) in {(True, True), (False, False)}, name
+            is_read = name in READ
+            assert encode_both_ways(client, data) == (is_read, is_read), name
     assert encode_both_ways(client, IMAGE) == (True, True)
 
 

@@ -14,7 +14,6 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import (
-    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
     model_management_pb2,
@@ -181,10 +180,20 @@ def test_a_request_without_a_model(client: Client) -> None:
     assert (raised.value.code(), raised.value.details()) == (Code.INVALID_ARGUMENT, "Missing ModelSpec")
 
 
-def test_classify_is_not_there(client: Client) -> None:
-    stub = prediction_service_pb2_grpc.PredictionServiceStub(client.channel)
+@pytest.mark.parametrize(
+    "method",
+    [
+        "tensorflow.serving.PredictionService/Classify",
+        "tensorflow.serving.PredictionService/Regress",
+        "tensorflow.serving.PredictionService/MultiInference",
+        # Off by default in TF Serving, too.
+        "grpc.health.v1.Health/Check",
+    ],
+)
+def test_what_is_not_there(client: Client, method: str) -> None:
+    call = client.channel.unary_unary(f"/{method}", request_serializer=bytes, response_deserializer=bytes)
     with pytest.raises(grpc.RpcError) as raised:
-        stub.Classify(classification_pb2.ClassificationRequest(), timeout=30)
+        call(b"", timeout=30)
     assert raised.value.code() == Code.UNIMPLEMENTED
 
 

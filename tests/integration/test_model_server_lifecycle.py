@@ -124,6 +124,19 @@ def test_status_says_why_a_version_failed(tmp_path: Path) -> None:
         assert b'"error_code": "NOT_FOUND"' in client.rest("/v1/models/m/versions/2")[1]
 
 
+def test_a_corrupt_newest_version_at_the_start_leaves_the_older_one(tmp_path: Path) -> None:
+    base = tmp_path / "m"
+    save_model(base, 1, addend=2.0)
+    (base / "2").mkdir()
+    (base / "2" / "saved_model.pb").write_bytes(b"\xff" * 100)
+    policy = FileSystemStoragePathSourceConfig.ServableVersionPolicy(latest={"num_versions": 2})
+    # Whoever waited for the next try would wait here for an hour.
+    with running(models_config(("m", base), model_version_policy=policy), retry_seconds=3600) as client:
+        assert client.states() == [(2, LOADING), (1, AVAILABLE)]
+        response = client.predict(x=X)
+        assert (values(response, "y"), response.model_spec.version.value) == ([2.0], 1)
+
+
 def test_a_server_whose_model_fails_does_not_start(tmp_path: Path) -> None:
     (tmp_path / "m" / "1").mkdir(parents=True)
     with (
@@ -197,6 +210,45 @@ def test_callers_share_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             client.predict(signature="several", a=np.float32([1, 2]), b=np.int64([1]))
         with pytest.raises(grpc.RpcError, match="at least one dimension"):
             client.predict(signature="scalar", x=np.int32(1))
+
+
+class HeldModel(SavedModel):
+    """Answers when it may."""
+
+    is_asked = threading.Event()
+    may_answer = threading.Event()
+
+    def run(self, feeds, fetches):  # type: ignore[no-untyped-def]
+        self.is_asked.set()
+        assert self.may_answer.wait(30)
+        return super().run(feeds, fetches)
+
+
+def test_a_full_queue_refuses_what_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_model(tmp_path / "m", 1, addend=2.0)
+    monkeypatch.setattr("serving.model_server.model_server.SavedModel", HeldModel)
+    parameters = BatchingParameters(max_batch_size=1, max_enqueued_batches=1, num_batch_threads=1)
+    body = {"instances": [4]}
+    with (
+        running(models_config(("m", tmp_path / "m")), batching=parameters) as client,
+        ThreadPoolExecutor(6) as pool,
+    ):
+        try:
+            asked = [pool.submit(client.rest_predict, body)]
+            assert HeldModel.is_asked.wait(30)
+            # One runs, of these one waits.
+            asked += [pool.submit(client.rest_predict, body) for _ in range(5)]
+            eventually(lambda: sum(one.done() for one in asked) == 4)
+            with pytest.raises(grpc.RpcError, match="task was submitted is full") as raised:
+                client.predict(x=X)
+        finally:
+            HeldModel.may_answer.set()
+        answers = sorted((one.result() for one in asked), key=lambda answer: answer[0])
+    assert answers[:2] == [(200, {"predictions": [4.0]})] * 2
+    # UNAVAILABLE is what TensorFlow's batching says of a full queue, not RESOURCE_EXHAUSTED.
+    assert [status for status, _ in answers[2:]] == [503] * 4
+    assert all("task was submitted is full" in answer["error"] for _, answer in answers[2:])
+    assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
 def test_batching_model_by_model(tmp_path: Path) -> None:

@@ -8,13 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
+import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
-from served_models import Client, models_config, running, save_model
+from served_models import Client, models_config, running, save_model, values
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
 from tensorflow_serving.config.file_system_storage_path_source_pb2 import FileSystemStoragePathSourceConfig
+
+from serving.model_server.saved_model import SavedModel
 
 PREDICT = "/v1/models/m:predict"
 
@@ -196,7 +202,15 @@ BODY = '{"instances": [0]}'
             400,
             "Tensor name: y has no shape information",
         ),
+        (
+            "GET",
+            "/v1/models/m/labels/absent/metadata",
+            None,
+            400,
+            "Unrecognized servable version label: absent",
+        ),
         ("POST", "/v1/models/m:classify", "{}", 501, "classify is not supported"),
+        ("POST", "/v1/models/m:regress", "{}", 501, "regress is not supported"),
     ],
 )
 def test_errors(client: Client, method: str, path: str, body: str | None, status: int, message: str) -> None:
@@ -209,6 +223,10 @@ def test_a_version_beyond_64_bits_has_an_empty_answer(client: Client) -> None:
     for version in (str(2**63), "9" * 5_000):
         assert client.rest(f"/v1/models/m/versions/{version}:predict", BODY) == (400, b"")
         assert client.rest(f"/v1/models/m/versions/{version}") == (400, b"")
+        assert client.rest(f"/v1/models/m/versions/{version}/metadata") == (400, b"")
+        # A label is no number: as one that is not there, it says nothing of the status, and is refused elsewhere.
+        assert client.rest(f"/v1/models/m/labels/{version}")[0] == 200
+        assert "Unrecognized" in error_of(client.rest(f"/v1/models/m/labels/{version}/metadata"))[1]
     largest = 2**63 - 1
     assert error_of(client.rest(f"/v1/models/m/versions/{largest}")) == (
         404,
@@ -262,6 +280,33 @@ def test_gzip(client: Client) -> None:
     for broken in (b"no gzip", packed[:-3], gzip.compress(b" " * (100 * 1024 * 1024 + 1))):
         status, error = error_of(client.rest(PREDICT, broken, Content_Encoding="gzip"))
         assert status == 400 and "uncompress" in error
+
+
+def test_a_body_of_any_size(client: Client) -> None:
+    megabytes = 40
+    body = b'{"ignored": "' + b"a" * (megabytes << 20) + b'", "instances": [0]}'
+    assert client.rest_predict(body) == (200, {"predictions": [10.0]})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v1/models/m", 200),
+        ("GET", "/v1/models/m/metadata", 200),
+        ("GET", "/v1/models/absent", 404),
+        ("POST", PREDICT, 400),
+        ("PUT", PREDICT, 400),
+        ("POST", "/v1/models/m:classify", 501),
+        ("GET", f"/v1/models/m/versions/{2**63}", 400),
+    ],
+)
+def test_all_answers_are_json(client: Client, method: str, path: str, status: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", client.server.rest_port)
+    connection.request(method, path, headers={"Accept": "text/html"})
+    response = connection.getresponse()
+    response.read()
+    assert (response.status, response.getheader("Content-Type")) == (status, "application/json")
+    connection.close()
 
 
 def test_endless_nesting(client: Client) -> None:
@@ -338,6 +383,79 @@ def test_no_bytes_are_the_servers_fault(client: Client, path: bytes, body: bytes
     assert status in (400, 404)
     assert client.rest(PREDICT, body, Content_Encoding="gzip")[0] == 400
     assert client.rest(PREDICT, body)[0] == 400
+
+
+class FailingModel(SavedModel):
+    """Fails with TensorFlow's error of the code that its input says."""
+
+    def _make_call(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> Any:
+        def call(x: np.ndarray) -> list[np.ndarray]:
+            raise ERRORS[int(x[0])](None, None, "as it was asked to")
+
+        return call
+
+
+CLASSES = (
+    tf.errors.CancelledError,
+    tf.errors.UnknownError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.NotFoundError,
+    tf.errors.AlreadyExistsError,
+    tf.errors.PermissionDeniedError,
+    tf.errors.ResourceExhaustedError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.AbortedError,
+    tf.errors.OutOfRangeError,
+    tf.errors.UnimplementedError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+    tf.errors.DataLossError,
+    tf.errors.UnauthenticatedError,
+)
+ERRORS = dict(enumerate(CLASSES, start=1))
+# As TF Serving maps them, by the number that a code has in TensorFlow and in gRPC alike.
+STATUSES = {
+    1: ("CANCELLED", 499),
+    2: ("UNKNOWN", 500),
+    3: ("INVALID_ARGUMENT", 400),
+    4: ("DEADLINE_EXCEEDED", 504),
+    5: ("NOT_FOUND", 404),
+    6: ("ALREADY_EXISTS", 409),
+    7: ("PERMISSION_DENIED", 403),
+    8: ("RESOURCE_EXHAUSTED", 429),
+    9: ("FAILED_PRECONDITION", 400),
+    10: ("ABORTED", 409),
+    11: ("OUT_OF_RANGE", 400),
+    12: ("UNIMPLEMENTED", 501),
+    13: ("INTERNAL", 500),
+    14: ("UNAVAILABLE", 503),
+    15: ("DATA_LOSS", 500),
+    16: ("UNAUTHENTICATED", 401),
+}
+
+
+def test_each_code_has_its_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_model(tmp_path / "m", 1)
+    monkeypatch.setattr("serving.model_server.model_server.SavedModel", FailingModel)
+    with running(models_config(("m", tmp_path / "m"))) as client:
+        for number, (name, status) in STATUSES.items():
+            answer = client.rest(PREDICT, {"instances": [number]})
+            assert error_of(answer) == (status, "as it was asked to"), name
+            with pytest.raises(grpc.RpcError) as raised:
+                client.predict(x=np.float32([number]))
+            assert (raised.value.code().name, raised.value.details()) == (name, "as it was asked to")
+
+
+@pytest.mark.parametrize("method_name", ["", "tensorflow/serving/classify"])
+def test_the_method_that_a_signature_names_is_not_looked_at(tmp_path: Path, method_name: str) -> None:
+    file = save_model(tmp_path / "m", 1, addend=2.0) / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    saved.meta_graphs[0].signature_def["serving_default"].method_name = method_name
+    file.write_bytes(saved.SerializeToString())
+    with running(models_config(("m", tmp_path / "m"))) as client:
+        assert client.rest_predict({"instances": [4]}) == (200, {"predictions": [4.0]})
+        assert values(client.predict(x=np.float32([4])), "y") == [4.0]
 
 
 def test_cross_origin_requests_when_they_are_allowed(tmp_path: Path) -> None:

@@ -18,5 +18,10 @@ def production() -> Manifests:
 
 
 @pytest.fixture(scope="session")
+def small() -> Manifests:
+    return Manifests.render(REPOSITORY / "deploy" / "kubernetes" / "overlays" / "small")
+
+
+@pytest.fixture(scope="session")
 def secret_files() -> dict[str, str]:
     return made_secrets(REPOSITORY / "deploy" / "make_secrets.sh")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scripts.check_deploy import alert_rules, network_rules, pod_rules, reference_rules
-from scripts.check_deploy.check import MANIFEST_RULES
+from scripts.check_deploy.check import DEPLOY, MANIFEST_RULES, POD_RULES
 from scripts.check_deploy.manifests import Manifests
 from scripts.check_deploy.schemas import check_schemas
 
@@ -169,6 +169,11 @@ EXAMPLES: list[tuple[Callable, Break, str]] = [
         pod_rules.spread,
         lambda m: pod(m)["topologySpreadConstraints"][1].update(labelSelector={"matchLabels": {"a": "b"}}),
         "for its own pods",
+    ),
+    (
+        pod_rules.meet_on_one_node,
+        lambda m: spec("PersistentVolumeClaim", "models")(m).update(accessModes=["ReadWriteOnce"]),
+        "gateway: expected a required podAffinity .* that share the claim models",
     ),
     (
         pod_rules.drained_gently,
@@ -353,6 +358,51 @@ def test_rule_breaks(rule: Callable, damage: Break, message: str, production: Ma
     manifests = Manifests(copy.deepcopy(production.objects))
     damage(manifests)
     assert re.search(message, "\n".join(rule(manifests)))
+
+
+def small_with_copying(small: Manifests) -> Manifests:
+    copying = Manifests.read(DEPLOY / "kubernetes" / "copy-models.yaml")
+    return Manifests(copy.deepcopy([*small.objects, *copying.objects]))
+
+
+def test_small_one_is_on_one_node(small: Manifests) -> None:
+    manifests = small_with_copying(small)
+    assert [problem for rule in POD_RULES for problem in rule(manifests)] == []
+    assert list(pod_rules.spread(small)) == []
+    # Of one pod that has nothing to meet with, nothing is asked.
+    for name in ("tf-serving", "gateway", "publisher"):
+        remove(manifests, "Deployment", name)
+    find(manifests, "Pod", "copy-models")["spec"].pop("affinity")
+    assert list(pod_rules.meet_on_one_node(manifests)) == []
+
+
+TERMS = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda pod: pod.pop("affinity"),
+        lambda pod: pod["affinity"]["podAffinity"][TERMS].clear(),
+        lambda pod: pod["affinity"]["podAffinity"][TERMS][0].update(
+            topologyKey="topology.kubernetes.io/zone"
+        ),
+        # Another one may be elsewhere.
+        lambda pod: pod["affinity"]["podAffinity"][TERMS][0].update(
+            labelSelector={"matchLabels": {"app.kubernetes.io/name": "tf-serving"}}
+        ),
+    ],
+    ids=["none", "no term", "another key", "one alone"],
+)
+def test_pods_that_may_go_elsewhere_are_found(small: Manifests, change: Callable[[Object], object]) -> None:
+    manifests = small_with_copying(small)
+    change(pod(manifests, "publisher"))
+    (found,) = pod_rules.meet_on_one_node(manifests)
+    assert found.startswith("publisher: expected a required podAffinity on kubernetes.io/hostname")
+    change(find(manifests, "Pod", "copy-models")["spec"])
+    assert len(list(pod_rules.meet_on_one_node(manifests))) == 2
+    change(pod(manifests, "gateway"))
+    assert "gateway: expected topologySpread" in "\n".join(pod_rules.spread(manifests))
 
 
 SECRETS = {

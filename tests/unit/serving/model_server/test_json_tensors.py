@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 
@@ -16,6 +17,8 @@ from serving.model_server.serving_error import ServingError
 
 FLOAT, DOUBLE, STRING = types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE, types_pb2.DT_STRING
 INT32, INT64, UINT8, BOOL = types_pb2.DT_INT32, types_pb2.DT_INT64, types_pb2.DT_UINT8, types_pb2.DT_BOOL
+
+BFLOAT16 = tf.constant([1.5], tf.bfloat16).numpy()
 
 
 def inputs(body: bytes | str, **dtypes: int) -> dict[str, np.ndarray]:
@@ -147,6 +150,12 @@ def test_what_does_not_fit_one_float_input(body: str, message: str) -> None:
         ('{"inputs": [{"b64": "YQ="}]}', STRING, "Unable to base64 decode"),
         ('{"inputs": [{"b64": "é"}]}', STRING, "Unable to base64 decode"),
         ('{"instances": [1]}', types_pb2.DT_HALF, "Conversion of JSON Value: 1 to type: half"),
+        ('{"instances": [1]}', types_pb2.DT_BFLOAT16, "Conversion of JSON Value: 1 to type: bfloat16"),
+        (
+            '{"instances": [{"x": 1}]}',
+            types_pb2.DT_COMPLEX64,
+            "Conversion of JSON Value: 1 to type: complex64",
+        ),
     ],
 )
 def test_what_does_not_fit_other_types(body: str, dtype: int, message: str) -> None:
@@ -245,6 +254,8 @@ def test_bytes_that_are_no_text_go_out_as_they_are() -> None:
             "Tensor name: b has inconsistent batch size: 3 expecting: 2",
         ),
         ({"y": np.zeros(1, np.float16)}, False, "Failed to write JSON value for tensor type: half"),
+        ({"y": BFLOAT16}, True, "Failed to write JSON value for tensor type: bfloat16"),
+        ({"y": BFLOAT16}, False, "Failed to write JSON value for tensor type: bfloat16"),
         ({"y": np.zeros(1, np.complex64)}, True, "Failed to write JSON value for tensor type: complex64"),
     ],
 )

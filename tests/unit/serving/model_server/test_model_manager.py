@@ -221,9 +221,27 @@ def test_a_version_that_gets_whole_between_two_tries_serves(
     assert manager.states("m")[0] == (2, State.AVAILABLE, None)
 
 
+def test_a_version_that_failed_for_good_is_left_alone_until_another_number_comes(
+    manager: ModelManager, loader: Loader, base: Path
+) -> None:
+    manager.start(config_of(("m", base)))
+    (base / "2").mkdir()
+    (base / "2" / "broken").touch()
+    eventually(lambda: manager.states("m")[0][1] == State.END)
+    # Neither mending it in its place nor the same configuration once more has it loaded.
+    (base / "2" / "broken").unlink()
+    manager.reload(config_of(("m", base)))
+    time.sleep(0.2)
+    assert loader.loads == ["m/1", "m/2", "m/2", "m/2"] and serving(manager) == [1]
+    (base / "3").mkdir()
+    eventually(lambda: serving(manager) == [3])
+    assert loader.loads == ["m/1", "m/2", "m/2", "m/2", "m/3"]
+
+
 def test_a_failed_version_is_tried_anew_after_it_was_away(
     manager: ModelManager, loader: Loader, base: Path
 ) -> None:
+    # TF Serving forgets a failed version that nobody wants, so what comes back under its number is new to it.
     manager.start(config_of(("m", base)))
     (base / "2").mkdir()
     (base / "2" / "broken").touch()

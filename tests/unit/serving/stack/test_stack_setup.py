@@ -13,6 +13,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from pipeline.cli import main
 from serving.model_server.text_config import read_text_config
+from serving.stack import cli
 from serving.stack.config import StackConfig
 from serving.stack.models_config import ModelsConfig
 from serving.stack.online_folder import OnlineFolder
@@ -42,7 +43,8 @@ def test_the_models_that_were_pushed_are_served(tmp_path: Path) -> None:
     models = ModelsConfig(root / "serving", file)
     models.refresh()
     assert models_of(file) == {
-        "ctr": (str(root / "serving" / "ctr"), 1),
+        # The one before the last as well: it serves where a start finds that the last one cannot be loaded.
+        "ctr": (str(root / "serving" / "ctr"), 2),
         "image_encoder": (str(root / "serving" / "image_encoder"), 2),
     }
     # What is no version is none; a first one adds the model; others leave the file alone.
@@ -122,6 +124,37 @@ def test_the_command_lines_are_ones_that_the_parts_take(tmp_path: Path) -> None:
     assert Path(parts[0].command[0]).is_file()
     server: argparse.Namespace = read["model-server"]
     assert (server.host, server.model_config_file) == ("127.0.0.1", online.models_config)
+
+
+def test_more_flags_of_the_gateway(tmp_path: Path) -> None:
+    more = ("--rate-limit=50", "--port=1")
+    gateway, *_ = stack_parts(StackConfig(tmp_path, gateway_flags=more), OnlineFolder(tmp_path / "online"))
+    from pipeline.cli import _parser
+
+    options = _parser().parse_args(gateway.command[1:])
+    # What the parts have to agree on is the stack's.
+    assert (options.rate_limit, options.port) == (50.0, 8080)
+
+
+def test_a_flag_that_the_gateway_does_not_know_starts_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "serving").mkdir()
+    (tmp_path / "serving" / "release.json").write_text("{}")
+    with pytest.raises(SystemExit, match="2"):
+        main(["serve", "--root", str(tmp_path), "--gateway-flag=--rate-limits=50"])
+    assert "unrecognized arguments: --rate-limits=50" in capsys.readouterr().err
+    assert not (tmp_path / "online").exists()
+
+
+def test_a_broken_pipe_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        cli._say("nobody reads this")
+        cli._say("nor this")
+        monkeypatch.undo()
 
 
 def test_a_root_without_a_release_is_one_clear_line(
