@@ -1,9 +1,14 @@
 """Where a store is, said on a command line."""
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from transforms.input_error import InputError
 
 _MAX_BYTES = 4_096
+_REDIS = ("redis", "rediss", "unix")
 
 
 def store_address(text: str) -> str:
@@ -32,3 +37,22 @@ def store_address(text: str) -> str:
     if len(lines) != 1 or not lines[0].strip() or len(lines[0]) > _MAX_BYTES:
         raise argparse.ArgumentTypeError(f"expected one line with an address in {text[1:]}, got {len(lines)}")
     return lines[0].strip()
+
+
+def is_redis(address: str, what: str) -> bool:
+    """Whether an address is that of a Redis; otherwise it is a path.
+
+    Args:
+        address: of a store.
+        what: was expected, for the error: "an index at redis:// or in a folder".
+    Raises:
+        InputError: a URL of another kind, or the client of Redis is not installed.
+    """
+    scheme = urlsplit(address).scheme
+    if scheme in _REDIS:
+        if find_spec("redis") is None:
+            raise InputError(f"expected the package redis for {scheme}://, got none")
+        return True
+    if "://" in address:
+        raise InputError(f"expected {what}, got {scheme}://")
+    return False

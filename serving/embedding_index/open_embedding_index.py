@@ -1,12 +1,9 @@
 """Finds the index that an address means."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from serving.embedding_index.embedding_index import EmbeddingIndex
-from transforms.input_error import InputError
-
-_REDIS = ("redis", "rediss", "unix")
+from serving.store_address import is_redis
 
 
 def open_embedding_index(address: str, readonly: bool = False) -> EmbeddingIndex:
@@ -19,15 +16,10 @@ def open_embedding_index(address: str, readonly: bool = False) -> EmbeddingIndex
         InputError: an address of another kind, or a store that cannot be; see the stores.
         IndexUnavailable: the store does not answer.
     """
-    scheme = urlsplit(address).scheme
-    if scheme in _REDIS:
-        try:
-            from serving.embedding_index.redis_embedding_index import RedisEmbeddingIndex
-        except ModuleNotFoundError as error:
-            raise InputError(f"expected the package redis for {scheme}://, got: {error}") from error
+    if is_redis(address, "an index at redis://, rediss://, unix:// or in a folder"):
+        from serving.embedding_index.redis_embedding_index import RedisEmbeddingIndex
+
         return RedisEmbeddingIndex(address)
-    if "://" in address:
-        raise InputError(f"expected an index at redis://, rediss://, unix:// or in a folder, got {scheme}://")
     from serving.embedding_index.lmdb_embedding_index import LmdbEmbeddingIndex
 
     return LmdbEmbeddingIndex(Path(address), readonly=readonly)

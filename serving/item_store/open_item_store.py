@@ -1,12 +1,9 @@
 """Finds the store that an address means."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from serving.item_store.item_store import ItemStore
-from transforms.input_error import InputError
-
-_REDIS = ("redis", "rediss", "unix")
+from serving.store_address import is_redis
 
 
 def open_item_store(address: str, readonly: bool = False) -> ItemStore:
@@ -19,15 +16,10 @@ def open_item_store(address: str, readonly: bool = False) -> ItemStore:
         InputError: an address of another kind, or a store that cannot be; see the stores.
         ItemStoreUnavailable: the store does not answer.
     """
-    scheme = urlsplit(address).scheme
-    if scheme in _REDIS:
-        try:
-            from serving.item_store.redis_item_store import RedisItemStore
-        except ModuleNotFoundError as error:
-            raise InputError(f"expected the package redis for {scheme}://, got: {error}") from error
+    if is_redis(address, "a store at redis://, rediss://, unix:// or in a folder"):
+        from serving.item_store.redis_item_store import RedisItemStore
+
         return RedisItemStore(address)
-    if "://" in address:
-        raise InputError(f"expected a store at redis://, rediss://, unix:// or in a folder, got {scheme}://")
     from serving.item_store.lmdb_item_store import LmdbItemStore
 
     return LmdbItemStore(Path(address), readonly=readonly)
