@@ -15,6 +15,12 @@ class ItemStats(Artifact):
     TYPE_NAME = "AdlensItemStats"
 
 
+class UserHistory(Artifact):
+    """Each user's last clicks and purchases before the end of a day's training (Parquet)."""
+
+    TYPE_NAME = "AdlensUserHistory"
+
+
 class Catalog(Artifact):
     """The items that can be used (Parquet)."""
 

@@ -1,6 +1,7 @@
 """Each impression's behaviors: what its user clicked and bought strictly before it."""
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -8,7 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.catalog_index import places_of
-from transforms.record_batches import concat, pack, split_by, stable_hash, times, unpack
+from transforms.logs import TIMESTAMP
+from transforms.record_batches import concat, pack, sort_rows, split_by, stable_hash, times, unpack
+
+HISTORY = "history"
+HISTORY_COLUMNS = ("user_id", "item_id", "timestamp", "bought")
 
 ITEM = "_item"
 BEHAVIORS = "_behaviors"
@@ -19,37 +24,50 @@ _IMPRESSIONS, _PURCHASES = "impressions", "purchases"
 class JoinBehaviors(beam.PTransform):
     """Adds to each impression its item's place in the catalog and those of its user's last behaviors.
 
-    Impressions and purchases are shuffled once, by shards of users; within a shard the join is a sort and
-    a binary search over arrays.
+    Impressions, purchases and what is known of the days before are shuffled once, by shards of users; within a
+    shard the join is a sort and a binary search over arrays.
 
     Args:
         catalog: side input, the catalog's index.
         num_shards: into how many shards the users are hashed.
         max_behaviors: the most behaviors kept, the latest ones.
+        history_end: microseconds; of the events strictly before it the history is made. None: of none.
     Call arguments:
-        A tuple of two collections of record batches, impressions and purchases.
+        Collections of record batches by name: "impressions", "purchases" and, where there is one, "history",
+        which is what this transform made of the days before.
     Returns:
-        Batches of impressions with `_item` (int32) and `_behaviors` (list of int32, most recent last).
+        A tuple of batches of impressions with `_item` (int32) and `_behaviors` (list of int32, most recent last);
+        and of (shard, batch), each user's last `max_behaviors` events: user_id, item_id, timestamp, bought.
     """
 
-    def __init__(self, catalog: beam.pvalue.AsSingleton, num_shards: int, max_behaviors: int):
+    def __init__(
+        self,
+        catalog: beam.pvalue.AsSingleton,
+        num_shards: int,
+        max_behaviors: int,
+        history_end: int | None = None,
+    ):
         super().__init__()
         self.catalog = catalog
         self.num_shards = num_shards
         self.max_behaviors = max_behaviors
+        self.history_end = history_end
 
-    def expand(self, logs: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
-        impressions, purchases = logs
-        sharded = (
-            impressions | "ShardImpressions" >> beam.FlatMap(shard_by_user, _IMPRESSIONS, self.num_shards),
-            purchases | "ShardPurchases" >> beam.FlatMap(shard_by_user, _PURCHASES, self.num_shards),
-        )
-        return (
+    def expand(self, logs: dict[str, beam.PCollection]) -> tuple[beam.PCollection, beam.PCollection]:
+        sharded = [
+            batches | f"Shard{log.capitalize()}" >> beam.FlatMap(shard_by_user, log, self.num_shards)
+            for log, batches in logs.items()
+        ]
+        joined = (
             sharded
             | "FlattenLogs" >> beam.Flatten()
             | "GroupByUsers" >> beam.GroupByKey()
-            | "JoinInShard" >> beam.FlatMap(_join_shard, self.catalog, self.max_behaviors)
+            | "JoinInShard"
+            >> beam.FlatMap(_join_shard, self.catalog, self.max_behaviors, self.history_end).with_outputs(
+                HISTORY, main="impressions"
+            )
         )
+        return joined["impressions"], joined[HISTORY]
 
 
 def shard_by_user(
@@ -98,38 +116,91 @@ def last_behaviors(
     return offsets, event_items[order][picks]
 
 
-def _join_shard(element: tuple, catalog: pa.RecordBatch, max_behaviors: int) -> Iterator[pa.RecordBatch]:
+class _Events(NamedTuple):
+    """Clicks and purchases of a shard's users."""
+
+    users: pa.Array
+    times: np.ndarray
+    items: np.ndarray
+    bought: np.ndarray
+
+    def take(self, order: np.ndarray) -> "_Events":
+        return _Events(self.users.take(pa.array(order)), *(column[order] for column in self[1:]))
+
+
+def _join_shard(
+    element: tuple, catalog: pa.RecordBatch, max_behaviors: int, history_end: int | None
+) -> Iterator:
     logs = unpack_shard(element)
-    if _IMPRESSIONS not in logs:
-        return
-    impressions = logs[_IMPRESSIONS]
-    items = places_of(impressions.column("item_id"), catalog)
-    clicked = impressions.column("clicked").to_numpy(zero_copy_only=False)
-    users, moments = (
-        [impressions.column("user_id").filter(pa.array(clicked))],
-        [impressions.column("timestamp")],
-    )
-    event_times, event_items = [times(moments[0])[clicked]], [items[clicked]]
+    events = _find_events(logs, catalog)
+    if _IMPRESSIONS in logs:
+        yield _add_behaviors(logs[_IMPRESSIONS], events, catalog, max_behaviors)
+    if history_end is not None and len(events.times):
+        history = _last_events(events, catalog, max_behaviors, history_end)
+        if history.num_rows:
+            yield beam.pvalue.TaggedOutput(HISTORY, (element[0], history))
+
+
+def _find_events(logs: dict[str, pa.RecordBatch], catalog: pa.RecordBatch) -> _Events:
+    """What the users of a shard clicked and bought, of one moment clicks before purchases, then by item."""
+    parts = []
+    if _IMPRESSIONS in logs:
+        clicks = logs[_IMPRESSIONS].filter(logs[_IMPRESSIONS].column("clicked"))
+        parts.append((clicks, np.zeros(clicks.num_rows, bool)))
     if _PURCHASES in logs:
-        users.append(logs[_PURCHASES].column("user_id"))
-        event_times.append(times(logs[_PURCHASES].column("timestamp")))
-        event_items.append(places_of(logs[_PURCHASES].column("item_id"), catalog))
-    codes = _codes([*users, impressions.column("user_id")])
-    num_events = len(codes) - impressions.num_rows
-    order = _event_order(np.concatenate(event_times), len(event_times[0]), np.concatenate(event_items))
-    events = codes[:num_events][order], np.concatenate(event_times)[order], np.concatenate(event_items)[order]
-    offsets, behaviors = last_behaviors(events, (codes[num_events:], times(moments[0])), max_behaviors)
+        parts.append((logs[_PURCHASES], np.ones(logs[_PURCHASES].num_rows, bool)))
+    if HISTORY in logs:
+        history = logs[HISTORY]
+        # An item that the catalog has no more can be nobody's behavior.
+        is_known = pc.is_in(history.column("item_id"), value_set=catalog.column("item_id"))
+        history = history.filter(is_known)
+        parts.append((history, history.column("bought").to_numpy(zero_copy_only=False)))
+    events = _Events(
+        pa.concat_arrays([rows.column("user_id") for rows, _ in parts]),
+        np.concatenate([times(rows.column("timestamp")) for rows, _ in parts]),
+        np.concatenate([places_of(rows.column("item_id"), catalog) for rows, _ in parts]),
+        np.concatenate([bought for _, bought in parts]),
+    )
+    return events.take(np.lexsort((events.items, events.bought, events.times)))
+
+
+def _add_behaviors(
+    impressions: pa.RecordBatch, events: _Events, catalog: pa.RecordBatch, max_behaviors: int
+) -> pa.RecordBatch:
+    event_users, users = _codes([events.users, impressions.column("user_id")])
+    offsets, behaviors = last_behaviors(
+        (event_users, events.times, events.items),
+        (users, times(impressions.column("timestamp"))),
+        max_behaviors,
+    )
     lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(behaviors, pa.int32()))
-    yield impressions.append_column(ITEM, pa.array(items, pa.int32())).append_column(BEHAVIORS, lists)
+    items = pa.array(places_of(impressions.column("item_id"), catalog), pa.int32())
+    return impressions.append_column(ITEM, items).append_column(BEHAVIORS, lists)
 
 
-def _event_order(event_times: np.ndarray, num_clicks: int, items: np.ndarray) -> np.ndarray:
-    """Orders events by time; of one moment clicks come before purchases, then by item."""
-    is_purchase = np.arange(len(event_times)) >= num_clicks
-    return np.lexsort((items, is_purchase, event_times))
+def _last_events(events: _Events, catalog: pa.RecordBatch, max_behaviors: int, end: int) -> pa.RecordBatch:
+    """Each user's last events strictly before `end`, by user and time."""
+    (event_users,) = _codes([events.users])
+    users = np.unique(event_users)
+    _, picks = last_behaviors(
+        (event_users, events.times, np.arange(len(event_users))),
+        (users, np.full(len(users), end)),
+        max_behaviors,
+    )
+    last = events.take(picks)
+    rows = pa.RecordBatch.from_pydict(
+        {
+            "user_id": last.users,
+            "item_id": catalog.column("item_id").take(pa.array(last.items)),
+            "timestamp": pa.array(last.times).cast(TIMESTAMP),
+            "bought": last.bought,
+        }
+    )
+    return sort_rows(rows, ["user_id", "timestamp", "bought", "item_id"])
 
 
-def _codes(columns: list[pa.Array]) -> np.ndarray:
-    """Numbers the distinct strings of several columns alike. int64 `[total]`."""
+def _codes(columns: list[pa.Array]) -> list[np.ndarray]:
+    """Numbers the distinct strings of several columns alike. int64 `[n]` of each."""
     encoded = pc.dictionary_encode(pa.concat_arrays(columns))
-    return encoded.indices.to_numpy().astype(np.int64)
+    codes = encoded.indices.to_numpy().astype(np.int64)
+    return np.split(codes, np.cumsum([len(column) for column in columns])[:-1])

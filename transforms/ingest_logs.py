@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import apache_beam as beam
 import pyarrow as pa
 
-from transforms.behaviors import JoinBehaviors
+from transforms.behaviors import HISTORY, HISTORY_COLUMNS, JoinBehaviors
 from transforms.check_logs import CheckLogs
 from transforms.ingest_config import IngestConfig
+from transforms.ingest_window import IngestWindow
 from transforms.item_stats import CountItems
 from transforms.log_counts import COUNTS_FILE, SumCounters, count_tree, write_counts
 from transforms.log_files import LogFile
@@ -17,25 +18,36 @@ from transforms.logs import CATALOG, IMPRESSIONS, PURCHASES, SEARCHES, LogSpec
 from transforms.pair_items import JoinPairItems, join_parts
 from transforms.query_pairs import BuildQueryPairs
 from transforms.read_log import FILE, ROW
-from transforms.record_batches import pack, unpack
-from transforms.time_splits import SPLITS, FindTimeSplits, TimeSplits, iso
+from transforms.read_parquet import ReadParquet, find_parquet
+from transforms.record_batches import pack, times, unpack
+from transforms.time_splits import SPLITS, FindPairSplits, FindTimeSplits, TimeSplits, iso
 from transforms.write_examples import WriteExamples
 from transforms.write_parquet import WriteParquet
 
 _ITEMS_PER_SHARD = 4_096
 _REJECT_SHARDS = 8
 _REJECT_BYTES = 1_000_000_000
+_EVENTS_PER_BATCH = 65_536
 
 
 @dataclass(frozen=True)
 class IngestOutputs:
-    """Where `IngestLogs` writes: one directory for each artifact."""
+    """Where `IngestLogs` writes: one directory for each artifact. `history` is of runs with a window alone."""
 
     examples: str
     query_pairs: str
     catalog: str
     item_stats: str
     rejects: str
+    history: str = ""
+
+
+@dataclass(frozen=True)
+class DayBefore:
+    """What the run of the day before left: the directories of two of its artifacts."""
+
+    history: str
+    item_stats: str
 
 
 class IngestLogs(beam.PTransform):
@@ -46,39 +58,55 @@ class IngestLogs(beam.PTransform):
         config: how the logs are read, split and joined.
         log_end: microseconds; rows after it lie outside the log.
         outputs: the directories to write to.
+        window: the part of the logs that is read; None: all.
+        before: where the run of the day before wrote; needed where the window has a start.
     Returns:
         A collection of one dictionary, what `counts.json` in the rejects says.
     """
 
     def __init__(
-        self, files: dict[str, list[LogFile]], config: IngestConfig, log_end: int, outputs: IngestOutputs
+        self,
+        files: dict[str, list[LogFile]],
+        config: IngestConfig,
+        log_end: int,
+        outputs: IngestOutputs,
+        window: IngestWindow | None = None,
+        before: DayBefore | None = None,
     ):
         super().__init__()
         self.files = files
         self.config = config
         self.log_end = log_end
         self.outputs = outputs
+        self.window = window
+        self.history = find_parquet(f"{before.history}/*.parquet") if before else []
+        self.item_stats = find_parquet(f"{before.item_stats}/*.parquet") if before else []
 
     def expand(self, root: beam.Pipeline) -> beam.PCollection:
-        config, outputs = self.config, self.outputs
-        used, rejects, counts = root | "CheckLogs" >> CheckLogs(self.files, config, self.log_end)
+        config, outputs, window = self.config, self.outputs, self.window
+        used, rejects, counts = root | "CheckLogs" >> CheckLogs(self.files, config, self.log_end, window)
         catalog = beam.pvalue.AsSingleton(used["index"])
         impressions, purchases = used[IMPRESSIONS.name], used[PURCHASES.name]
-        found_splits = impressions | "FindTimeSplits" >> FindTimeSplits(config)
+        found_splits = impressions | "FindTimeSplits" >> FindTimeSplits(config, window)
         splits = beam.pvalue.AsSingleton(found_splits)
 
-        item_stats = impressions | "CountItems" >> CountItems(catalog, splits)
+        item_stats = impressions | "CountItems" >> CountItems(catalog, splits, self._known_stats(root))
         shards = self._num_shards()
-        written = (
-            (impressions, purchases)
-            | "JoinBehaviors" >> JoinBehaviors(catalog, shards, config.max_behaviors)
-            | "WriteExamples"
-            >> WriteExamples(
-                outputs.examples, config.features, catalog, beam.pvalue.AsSingleton(item_stats), splits
-            )
+        joined, history = self._behavior_logs(
+            root, impressions, purchases
+        ) | "JoinBehaviors" >> JoinBehaviors(
+            catalog, shards, config.max_behaviors, window.train_end if window else None
         )
+        written = joined | "WriteExamples" >> WriteExamples(
+            outputs.examples, config.features, catalog, beam.pvalue.AsSingleton(item_stats), splits
+        )
+        _ = history | "WriteHistory" >> WriteParquet(outputs.history, "history-{:05d}".format)
         bare_pairs, seen = (used[SEARCHES.name], purchases) | "BuildQueryPairs" >> BuildQueryPairs(
-            catalog, splits, shards, config.attribution_microseconds
+            catalog,
+            self._pair_splits(purchases, splits),
+            shards,
+            config.attribution_microseconds,
+            window.pairs_start if window else None,
         )
         pairs = (bare_pairs, used[CATALOG.name]) | "JoinPairItems" >> JoinPairItems(self._num_item_shards())
         _ = (
@@ -108,18 +136,51 @@ class IngestLogs(beam.PTransform):
         return (
             all_counts
             | "SumCounts" >> beam.CombineGlobally(SumCounters())
-            | "NameCounts" >> beam.Map(_name_counts, splits)
+            | "NameCounts" >> beam.Map(_name_counts, splits, window)
             | "WriteCounts" >> beam.Map(write_counts, f"{outputs.rejects}/{COUNTS_FILE}")
         )
 
+    def _behavior_logs(
+        self, root: beam.Pipeline, impressions: beam.PCollection, purchases: beam.PCollection
+    ) -> dict[str, beam.PCollection]:
+        """What behaviors are made of. Purchases before the day's are read for query pairs and are in the history."""
+        logs = {IMPRESSIONS.name: impressions, PURCHASES.name: purchases}
+        if self.window is None or self.window.start is None:
+            return logs
+        return logs | {
+            PURCHASES.name: purchases | "TakeDay" >> beam.FlatMap(_take_from, self.window.start),
+            HISTORY: root | "ReadHistory" >> ReadParquet(self.history, HISTORY_COLUMNS, _EVENTS_PER_BATCH),
+        }
+
+    def _known_stats(self, root: beam.Pipeline) -> beam.pvalue.AsList | None:
+        if not self.item_stats:
+            return None
+        columns = ("item_id", "impressions", "clicks")
+        return beam.pvalue.AsList(
+            root | "ReadStats" >> ReadParquet(self.item_stats, columns, _EVENTS_PER_BATCH)
+        )
+
+    def _pair_splits(
+        self, purchases: beam.PCollection, splits: beam.pvalue.AsSingleton
+    ) -> beam.pvalue.AsSingleton:
+        if self.window is None:
+            return splits
+        found = purchases | "FindPairSplits" >> FindPairSplits(self.config, self.window)
+        return beam.pvalue.AsSingleton(found)
+
     def _num_shards(self) -> int:
-        return max(1, -(-self._rows(IMPRESSIONS) // self.config.rows_per_file))
+        rows = self._rows(IMPRESSIONS)
+        if self.window is not None:
+            # A day's impressions may be few beside the purchases of many days and the history of all users.
+            events = sum(sum(file.rows) for file in self.history)
+            rows = max(rows, self._rows(PURCHASES), events // self.config.max_behaviors)
+        return max(1, -(-rows // self.config.rows_per_file))
 
     def _num_item_shards(self) -> int:
         return max(1, -(-self._rows(CATALOG) // _ITEMS_PER_SHARD))
 
     def _rows(self, spec: LogSpec) -> int:
-        return sum(sum(file.rows) for file in self.files[spec.name])
+        return sum(file.rows_to_read for file in self.files[spec.name])
 
     def _write_rejects(self, rejects: beam.PCollection) -> None:
         paths = {log: [file.path for file in files] for log, files in self.files.items()}
@@ -133,10 +194,19 @@ class IngestLogs(beam.PTransform):
         )
 
 
-def _name_counts(counts: Counter, splits: TimeSplits) -> dict:
+def _take_from(batch: pa.RecordBatch, start: int) -> Iterator[pa.RecordBatch]:
+    is_inside = times(batch.column("timestamp")) >= start
+    if is_inside.any():
+        yield batch.filter(pa.array(is_inside))
+
+
+def _name_counts(counts: Counter, splits: TimeSplits, window: IngestWindow | None) -> dict:
     by_split = {name: {split: counts[(name, split)] for split in SPLITS} for name in ("splits", "clicks")}
     pairs = {name: counts[("query_pairs", name)] for name in (*SPLITS, "seen_in_train")}
     boundaries = {"train_end": iso(splits.train_end), "eval_end": iso(splits.eval_end)}
+    if window is not None:
+        boundaries |= {"end": iso(window.end)}
+        boundaries |= {} if window.start is None else {"start": iso(window.start)}
     return count_tree(counts) | by_split | {"query_pairs": pairs, "boundaries": boundaries}
 
 

@@ -20,22 +20,30 @@ class CountItems(beam.PTransform):
     Args:
         catalog: side input, the catalog's index.
         splits: side input, `TimeSplits`.
+        known: side input, batches of what the days before counted: item_id, impressions, clicks;
+            None: nothing.
     Returns:
         A collection of one record batch in the order of the index: item_id, impressions, clicks,
         frequency_group (all int64 but the first).
     """
 
-    def __init__(self, catalog: beam.pvalue.AsSingleton, splits: beam.pvalue.AsSingleton):
+    def __init__(
+        self,
+        catalog: beam.pvalue.AsSingleton,
+        splits: beam.pvalue.AsSingleton,
+        known: beam.pvalue.AsList | None = None,
+    ):
         super().__init__()
         self.catalog = catalog
         self.splits = splits
+        self.known = [] if known is None else known
 
     def expand(self, impressions: beam.PCollection) -> beam.PCollection:
         return (
             impressions
             | "CountTraining" >> beam.FlatMap(_count_training, self.catalog, self.splits)
             | "SumCounts" >> beam.CombineGlobally(_SumByItem())
-            | "GroupByFrequency" >> beam.Map(_to_batch, self.catalog)
+            | "GroupByFrequency" >> beam.Map(_to_batch, self.catalog, self.known)
         )
 
 
@@ -96,8 +104,15 @@ def _count_training(
     )
 
 
-def _to_batch(counts: np.ndarray, catalog: pa.RecordBatch) -> pa.RecordBatch:
-    impressions, clicks = counts if counts.size else np.zeros((2, catalog.num_rows), dtype=np.int64)
+def _to_batch(counts: np.ndarray, catalog: pa.RecordBatch, known: list[pa.RecordBatch]) -> pa.RecordBatch:
+    totals = counts.copy() if counts.size else np.zeros((2, catalog.num_rows), dtype=np.int64)
+    for batch in known:
+        places = places_of(batch.column("item_id"), catalog)
+        # What is no longer in the catalog is counted no more.
+        is_there = places >= 0
+        for total, name in zip(totals, ("impressions", "clicks"), strict=True):
+            total[places[is_there]] += batch.column(name).to_numpy()[is_there]
+    impressions, clicks = totals
     return pa.RecordBatch.from_pydict(
         {
             "item_id": catalog.column("item_id"),

@@ -1,5 +1,6 @@
 """Finds a log's Parquet files and checks their footers before any row is read."""
 
+import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from apache_beam.io.filesystems import FileSystems
 from transforms.feature import Feature
 from transforms.input_error import InputError
 from transforms.logs import CATALOG, IMPRESSIONS, LogSpec
+from transforms.period import Period
+
+# Of a time as a footer has it, how many microseconds are how many of its units.
+_UNITS = {"milliseconds": (1_000, 1), "microseconds": (1, 1), "nanoseconds": (1, 1_000)}
 
 
 @dataclass(frozen=True)
@@ -22,22 +27,33 @@ class LogFile:
         path: where it is.
         rows: rows of each row group, in the file's order.
         fingerprint: changes when the file does (its size and time of writing).
+        groups: the row groups to read, by their place.
     """
 
     path: str
     rows: tuple[int, ...]
     fingerprint: str
+    groups: tuple[int, ...]
+
+    @property
+    def rows_to_read(self) -> int:
+        """Rows of the row groups to read."""
+        return sum(self.rows[group] for group in self.groups)
 
 
-def find_log_files(logs: str, spec: LogSpec, features: Iterable[Feature] = ()) -> list[LogFile]:
+def find_log_files(
+    logs: str, spec: LogSpec, features: Iterable[Feature] = (), period: Period | None = None
+) -> list[LogFile]:
     """Lists a log's files, by path.
 
     Args:
         logs: the folder that holds the four logs, on any filesystem that Beam reads.
         spec: which log.
         features: extra columns that must be there.
+        period: of the time that is wanted; None: all of it. By their footers' statistics, files and row groups
+            without a row of it are left out.
     Returns:
-        At least one file, and at least one row.
+        Without a period at least one file, and at least one row.
     Raises:
         InputError: the folder or its files are missing, empty or truncated, or a column is missing or of
             another type than the contract's.
@@ -48,10 +64,10 @@ def find_log_files(logs: str, spec: LogSpec, features: Iterable[Feature] = ()) -
         raise InputError(f"{spec.name}: expected Parquet files below {folder}, found none")
     columns = [feature for feature in features if feature.side == side_of(spec)]
     with ThreadPoolExecutor(max_workers=16) as pool:
-        files = list(pool.map(lambda entry: _inspect(entry, spec, columns), found))
+        files = list(pool.map(lambda entry: _inspect(entry, spec, columns, period), found))
     if not any(sum(file.rows) for file in files):
         raise InputError(f"{spec.name}: expected at least one row below {folder}, found none")
-    return files
+    return files if period is None else [file for file in files if file.groups]
 
 
 def match_parquet(folder: str) -> list[tuple[str, str]]:
@@ -74,7 +90,9 @@ def target_type(feature: Feature) -> pa.DataType:
     return pa.string() if feature.kind == "id" else pa.float32()
 
 
-def _inspect(entry: tuple[str, str], spec: LogSpec, features: list[Feature]) -> LogFile:
+def _inspect(
+    entry: tuple[str, str], spec: LogSpec, features: list[Feature], period: Period | None
+) -> LogFile:
     path, fingerprint = entry
     try:
         with FileSystems.open(path, "application/octet-stream") as stream:
@@ -84,7 +102,30 @@ def _inspect(entry: tuple[str, str], spec: LogSpec, features: list[Feature]) -> 
         raise InputError(f"{spec.name}: {path} is no readable Parquet file: {_first_line(error)}") from error
     _check_columns(path, spec, schema, features)
     rows = tuple(metadata.row_group(index).num_rows for index in range(metadata.num_row_groups))
-    return LogFile(path, rows, fingerprint)
+    groups = (
+        group
+        for group in range(len(rows))
+        if period is None or period.meets(_times_of(metadata, group, spec))
+    )
+    return LogFile(path, rows, fingerprint, tuple(groups))
+
+
+def _times_of(metadata: pq.FileMetaData, group: int, spec: LogSpec) -> tuple[int, int] | None:
+    """The first and the last time in a row group, in microseconds; None where the file does not say."""
+    column = next(
+        place
+        for place in range(metadata.num_columns)
+        if metadata.schema.column(place).path == spec.time_column
+    )
+    unit = _UNITS.get(json.loads(metadata.schema.column(column).logical_type.to_json()).get("timeUnit", ""))
+    statistics = metadata.row_group(group).column(column).statistics
+    if unit is None or statistics is None or not statistics.has_min_max:
+        return None
+    if spec == CATALOG and (not statistics.has_null_count or statistics.null_count):
+        # An item that does not say when it was made was there from the beginning.
+        return None
+    microseconds, units = unit
+    return statistics.min_raw * microseconds // units, -(-statistics.max_raw * microseconds // units)
 
 
 def _check_columns(path: str, spec: LogSpec, schema: pa.Schema, features: list[Feature]) -> None:

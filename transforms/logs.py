@@ -19,12 +19,14 @@ class LogSpec:
         schema: the required columns with their Arrow types.
         id_column: the column whose values are unique.
         keys: columns that must not be null (nor empty).
+        time_column: the column that says when.
     """
 
     name: str
     schema: pa.Schema
     id_column: str
     keys: tuple[str, ...]
+    time_column: str = "timestamp"
 
 
 CATALOG = LogSpec(
@@ -41,6 +43,7 @@ CATALOG = LogSpec(
     ),
     id_column="item_id",
     keys=("item_id",),
+    time_column="created_at",
 )
 
 IMPRESSIONS = LogSpec(

@@ -32,6 +32,8 @@ class BuildQueryPairs(beam.PTransform):
         splits: side input, `TimeSplits`.
         num_shards: into how many shards the users are hashed.
         window: microseconds that a purchase may follow its search by.
+        start: microseconds; pairs are made of purchases from here on, earlier ones say what was bought. None:
+            of all.
     Call arguments:
         A tuple of two collections of record batches, searches and purchases.
     Returns:
@@ -47,12 +49,14 @@ class BuildQueryPairs(beam.PTransform):
         splits: beam.pvalue.AsSingleton,
         num_shards: int,
         window: int,
+        start: int | None = None,
     ):
         super().__init__()
         self.catalog = catalog
         self.splits = splits
         self.num_shards = num_shards
         self.window = window
+        self.start = start
 
     def expand(self, logs: tuple[beam.PCollection, beam.PCollection]) -> tuple:
         searches, purchases = logs
@@ -64,7 +68,7 @@ class BuildQueryPairs(beam.PTransform):
             sharded
             | "FlattenLogs" >> beam.Flatten()
             | "GroupByUsers" >> beam.GroupByKey()
-            | "PairInShard" >> beam.FlatMap(_pair_shard, self.catalog, self.splits, self.window)
+            | "PairInShard" >> beam.FlatMap(_pair_shard, self.catalog, self.splits, self.window, self.start)
         )
         train_keys = (
             pairs
@@ -118,7 +122,7 @@ def _latest_search(
 
 
 def _pair_shard(
-    element: tuple, catalog: pa.RecordBatch, splits: TimeSplits, window: int
+    element: tuple, catalog: pa.RecordBatch, splits: TimeSplits, window: int, start: int | None
 ) -> Iterator[tuple[tuple[str, int], pa.RecordBatch]]:
     logs = unpack_shard(element)
     if len(logs) < 2:
@@ -131,9 +135,11 @@ def _pair_shard(
     if not len(rows):
         return
     positives = places_of(bought.column("item_id"), catalog)
-    split_codes = splits.split_of(times(bought.column("timestamp")))
+    moments = times(bought.column("timestamp"))
+    split_codes = splits.split_of(moments)
+    is_paired = np.ones(len(moments), dtype=bool) if start is None else moments >= start
     for code, split in enumerate(SPLITS):
-        inside = split_codes == code
+        inside = (split_codes == code) & is_paired
         if inside.any():
             # What is bought after the end of a split is not known to it.
             known = split_codes <= code

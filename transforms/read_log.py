@@ -12,6 +12,7 @@ from transforms.feature import Feature
 from transforms.input_error import InputError
 from transforms.log_files import LogFile, side_of, target_type
 from transforms.logs import LogSpec
+from transforms.period import Period
 
 FILE = "_file"
 ROW = "_row"
@@ -30,36 +31,43 @@ class ReadLog(beam.PTransform):
         spec: which log.
         files: what `find_log_files` found.
         features: the configured features; those of this log's side are read.
+        period: rows of another time are passed over; None: there are none.
     """
 
-    def __init__(self, spec: LogSpec, files: list[LogFile], features: Iterable[Feature] = ()):
+    def __init__(
+        self,
+        spec: LogSpec,
+        files: list[LogFile],
+        features: Iterable[Feature] = (),
+        period: Period | None = None,
+    ):
         super().__init__()
         self.spec = spec
         self.files = files
         self.schema = read_schema(spec, features)
+        self.period = period
 
     def expand(self, root: beam.Pipeline) -> beam.PCollection:
         return (
             root
             | "ListRowGroups" >> beam.Create(self._row_groups(), reshuffle=False)
             | "SpreadRowGroups" >> beam.Reshuffle()
-            | "ReadRowGroup" >> beam.ParDo(_ReadRowGroup(self.spec.name, self.schema))
+            | "ReadRowGroup" >> beam.ParDo(_ReadRowGroup(self.spec, self.schema, self.period))
         )
 
     def _row_groups(self) -> list[tuple[int, str, int, int]]:
         groups = []
         for file_index, file in enumerate(self.files):
-            first_row = 0
-            for group, rows in enumerate(file.rows):
-                groups.append((file_index, file.path, group, first_row))
-                first_row += rows
+            for group in file.groups:
+                groups.append((file_index, file.path, group, sum(file.rows[:group])))
         return groups
 
 
 class _ReadRowGroup(beam.DoFn):
-    def __init__(self, log: str, schema: pa.Schema):
-        self.log = log
+    def __init__(self, spec: LogSpec, schema: pa.Schema, period: Period | None):
+        self.spec = spec
         self.schema = schema
+        self.period = period
         has_images = any(pa.types.is_binary(field.type) for field in schema)
         self.rows_per_batch = _ROWS_PER_BATCH_WITH_IMAGES if has_images else _ROWS_PER_BATCH
 
@@ -73,11 +81,20 @@ class _ReadRowGroup(beam.DoFn):
                 for batch in batches:
                     # What a damaged page decodes to may look like text and be none.
                     batch.validate(full=True)
-                    yield _conform(batch, self.schema, file_index, first_row)
+                    rows = self._take_period(_conform(batch, self.schema, file_index, first_row))
                     first_row += batch.num_rows
+                    if rows.num_rows:
+                        yield rows
         except (pa.ArrowException, OSError, BeamIOError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"{self.log}: {path} cannot be read from row {first_row}: {reason}") from error
+            raise InputError(
+                f"{self.spec.name}: {path} cannot be read from row {first_row}: {reason}"
+            ) from error
+
+    def _take_period(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        if self.period is None:
+            return rows
+        return rows.filter(pa.array(self.period.covers(rows.column(self.spec.time_column))))
 
 
 def read_schema(spec: LogSpec, features: Iterable[Feature] = ()) -> pa.Schema:

@@ -49,14 +49,18 @@ class ReadParquet(beam.PTransform):
     Args:
         files: what `find_parquet` found.
         columns: the columns to read, in this order.
+        rows_per_batch: at most so many rows in a batch.
     Returns:
         A collection of record batches.
     """
 
-    def __init__(self, files: Sequence[ParquetFile], columns: Sequence[str]):
+    def __init__(
+        self, files: Sequence[ParquetFile], columns: Sequence[str], rows_per_batch: int = _ROWS_PER_BATCH
+    ):
         super().__init__()
         self.files = files
         self.columns = list(columns)
+        self.rows_per_batch = rows_per_batch
 
     def expand(self, root: beam.Pipeline) -> beam.PCollection:
         groups = [(file.path, group) for file in self.files for group in range(len(file.rows))]
@@ -64,7 +68,7 @@ class ReadParquet(beam.PTransform):
             root
             | "ListRowGroups" >> beam.Create(groups, reshuffle=False)
             | "SpreadRowGroups" >> beam.Reshuffle()
-            | "ReadRowGroup" >> beam.FlatMap(_read, self.columns)
+            | "ReadRowGroup" >> beam.FlatMap(_read, self.columns, self.rows_per_batch)
         )
 
 
@@ -79,12 +83,12 @@ def _inspect(path: str) -> ParquetFile:
     return ParquetFile(path, rows, schema)
 
 
-def _read(element: tuple[str, int], columns: list[str]) -> Iterator[pa.RecordBatch]:
+def _read(element: tuple[str, int], columns: list[str], rows_per_batch: int) -> Iterator[pa.RecordBatch]:
     path, group = element
     try:
         with FileSystems.open(path, "application/octet-stream") as stream:
             parquet = pq.ParquetFile(stream)
-            for batch in parquet.iter_batches(_ROWS_PER_BATCH, row_groups=[group], columns=columns):
+            for batch in parquet.iter_batches(rows_per_batch, row_groups=[group], columns=columns):
                 yield batch.select(columns)
     except (pa.ArrowException, OSError, BeamIOError) as error:
         raise InputError(f"{path} cannot be read: {_first_line(error)}") from error

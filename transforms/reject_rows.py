@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from transforms.canonical_image import canonical_image
 from transforms.ingest_config import IngestConfig
-from transforms.logs import LogSpec
+from transforms.logs import CATALOG, LogSpec
 from transforms.read_log import FILE, ROW
 from transforms.record_batches import concat, pack, split_by, stable_hash, unpack
 
@@ -25,6 +25,7 @@ _SLICE_BYTES = 250_000_000
 # Beside a column of pictures: the canonical ones of those that came otherwise. Until the last check is
 # made the others are needed too, for a reject is kept as it came.
 _CANONICAL = "_canonical_"
+_LATE = "_late"
 
 
 class RejectRows(beam.PTransform):
@@ -67,16 +68,22 @@ class RejectDuplicates(beam.PTransform):
 
     Only ids and places are shuffled; the rows themselves meet the (usually empty) list of duplicates. Those
     used come out with canonical pictures, the rejects with their own.
+
+    Args:
+        spec: which log.
+        train_end: microseconds; rows from here on come after all others, wherever they stand, so that none of
+            them takes the place of one that trains. None: rows count alike.
     """
 
-    def __init__(self, spec: LogSpec):
+    def __init__(self, spec: LogSpec, train_end: int | None = None):
         super().__init__()
         self.spec = spec
+        self.train_end = train_end
 
     def expand(self, rows: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
         duplicates = (
             rows
-            | "TakeIds" >> beam.FlatMap(_shard_ids, self.spec.id_column)
+            | "TakeIds" >> beam.FlatMap(_shard_ids, self.spec, self.train_end)
             | "GroupIds" >> beam.GroupByKey()
             | "FindDuplicates" >> beam.FlatMap(_find_duplicates)
         )
@@ -129,9 +136,8 @@ class _RowChecks:
         return reasons, canonical
 
     def _check_time(self, batch: pa.RecordBatch, reject: Callable[[str, np.ndarray], None]) -> None:
-        is_stamped = "timestamp" in self.spec.schema.names
-        column = batch.column("timestamp" if is_stamped else "created_at")
-        if is_stamped:
+        column = batch.column(self.spec.time_column)
+        if self.spec != CATALOG:
             reject("null_timestamp", _is_null(column))
         values = pc.fill_null(column.cast(pa.int64()), self.log_start).to_numpy()
         reject("time_outside_log", (values < self.log_start) | (values > self.log_end))
@@ -208,20 +214,28 @@ def _drop_canonical(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.drop_columns([name for name in batch.schema.names if name.startswith(_CANONICAL)])
 
 
-def _shard_ids(batch: pa.RecordBatch, id_column: str) -> Iterator[tuple[int, bytes]]:
-    ids = batch.select([id_column, FILE, ROW]).rename_columns(["id", FILE, ROW])
+def _shard_ids(batch: pa.RecordBatch, spec: LogSpec, train_end: int | None) -> Iterator[tuple[int, bytes]]:
+    ids = batch.select([spec.id_column, FILE, ROW]).rename_columns(["id", FILE, ROW])
+    if train_end is not None:
+        is_late = pc.greater_equal(batch.column(spec.time_column).cast(pa.int64()), train_end)
+        ids = ids.append_column(_LATE, pc.fill_null(is_late, False))
     for shard, part in split_by(ids, stable_hash(ids.column("id")) % _ID_SHARDS):
         yield shard, pack(part)
 
 
 def _find_duplicates(element: tuple[int, Iterable[bytes]]) -> Iterator[tuple[int, int]]:
-    """Yields (file, row) of every row but the first of its id."""
+    """Yields (file, row) of every row but the first of its id, late ones after all others."""
     rows = concat(map(unpack, element[1]))
     codes = rows.column("id").dictionary_encode().indices.to_numpy()
     if codes.max() + 1 == len(codes):
         return
     files, places = rows.column(FILE).to_numpy(), rows.column(ROW).to_numpy()
-    order = np.lexsort((places, files, codes))
+    late = (
+        rows.column(_LATE).to_numpy(zero_copy_only=False)
+        if _LATE in rows.schema.names
+        else np.zeros(len(codes))
+    )
+    order = np.lexsort((places, files, late, codes))
     is_repeat = np.append(False, codes[order][1:] == codes[order][:-1])
     for index in order[is_repeat]:
         yield int(files[index]), int(places[index])

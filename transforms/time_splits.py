@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from transforms.ingest_config import IngestConfig
+from transforms.ingest_window import IngestWindow
 from transforms.input_error import InputError
 from transforms.record_batches import times
 
@@ -58,20 +59,53 @@ class FindTimeSplits(beam.PTransform):
     The ends fall on whole minutes: an end is the first minute before which at least the wanted share of
     the impressions lies. One pass, and what meets in one worker is as large as the log is long in minutes.
 
+    Args:
+        config: shares or ends of the splits, and rows of a file.
+        window: of a dated run; its training ends with the day, and the next day is divided between eval and test.
     Returns:
         A collection of one `TimeSplits`.
     """
 
-    def __init__(self, config: IngestConfig):
+    def __init__(self, config: IngestConfig, window: IngestWindow | None = None):
         super().__init__()
         self.config = config
+        self.window = window
 
     def expand(self, impressions: beam.PCollection) -> beam.PCollection:
         return (
             impressions
             | "CountMinutes" >> beam.Map(_count_minutes)
             | "SumMinutes" >> beam.CombineGlobally(_SumCounts())
-            | "CutByTime" >> beam.Map(cut_by_time, self.config)
+            | "CutByTime" >> beam.Map(cut_by_time, self.config, self.window)
+        )
+
+
+class FindPairSplits(beam.PTransform):
+    """Cuts the query pairs of a dated run by time, from a histogram over minutes.
+
+    Encoders choose their weights by the eval split, and models with their vectors are measured on the whole next
+    day. So train and eval both lie before it: eval are the last purchases of the day's training.
+
+    Args:
+        config: shares of the splits.
+        window: of the dated run.
+    Call arguments:
+        Record batches of purchases.
+    Returns:
+        A collection of one `TimeSplits`.
+    """
+
+    def __init__(self, config: IngestConfig, window: IngestWindow):
+        super().__init__()
+        self.config = config
+        self.window = window
+
+    def expand(self, purchases: beam.PCollection) -> beam.PCollection:
+        return (
+            purchases
+            | "CountMinutes" >> beam.Map(_count_minutes)
+            | "SumMinutes" >> beam.CombineGlobally(_SumCounts())
+            | "CutPairs" >> beam.Map(cut_pairs, self.config, self.window)
         )
 
 
@@ -102,16 +136,21 @@ def _count_minutes(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
     return np.unique(times(batch.column("timestamp")) // _MINUTE, return_counts=True)
 
 
-def cut_by_time(histogram: tuple[np.ndarray, np.ndarray], config: IngestConfig) -> TimeSplits:
+def cut_by_time(
+    histogram: tuple[np.ndarray, np.ndarray], config: IngestConfig, window: IngestWindow | None = None
+) -> TimeSplits:
     """Finds the splits and files of a histogram.
 
     Args:
         histogram: int64 `[minutes]` (since 1970, ascending) and int64 `[minutes]` (impressions in each).
         config: shares or ends of the splits, and rows of a file.
+        window: of a dated run; None: the whole logs.
     Raises:
         InputError: a split would be empty.
     """
     minutes, counts = histogram
+    if window is not None:
+        return _cut_files(histogram, window.train_end, _cut_next_day(histogram, config, window), config)
     if not len(minutes):
         raise InputError("impressions: expected rows that can be used, found none; `adlens check` says why")
     starts, before = minutes * _MINUTE, np.append(0, np.cumsum(counts))
@@ -120,6 +159,57 @@ def cut_by_time(histogram: tuple[np.ndarray, np.ndarray], config: IngestConfig) 
     else:
         train_end = _end(starts, before, config.train_fraction)
         eval_end = _end(starts, before, config.train_fraction + config.eval_fraction)
+    return _cut_files(histogram, train_end, eval_end, config)
+
+
+def cut_pairs(
+    histogram: tuple[np.ndarray, np.ndarray], config: IngestConfig, window: IngestWindow
+) -> TimeSplits:
+    """Finds the splits of a dated run's query pairs: train and eval before its training ends, test after it.
+
+    Args:
+        histogram: int64 `[minutes]` (since 1970, ascending) and int64 `[minutes]` (purchases in each).
+        config: shares of train and eval.
+        window: of the dated run.
+    """
+    minutes, counts = histogram
+    starts = minutes * _MINUTE
+    inside = (starts >= (window.pairs_start or 0)) & (starts < window.train_end)
+    if not inside.any():
+        return TimeSplits(window.train_end, window.train_end, ())
+    share = config.train_fraction / (config.train_fraction + config.eval_fraction)
+    train_end = _end(starts[inside], np.append(0, np.cumsum(counts[inside])), share)
+    return TimeSplits(min(train_end, int(starts[inside][-1])), window.train_end, ())
+
+
+def _cut_next_day(
+    histogram: tuple[np.ndarray, np.ndarray], config: IngestConfig, window: IngestWindow
+) -> int:
+    """The minute at which the part of the next day that evaluates ends and the one that tests begins."""
+    minutes, counts = histogram
+    starts = minutes * _MINUTE
+    is_next = starts >= window.train_end
+    for is_there, day in ((~is_next, window.day), (is_next, window.next_day)):
+        if not is_there.any():
+            raise InputError(
+                f"no impressions on {day}: the run of {window.day} trains on that day and is measured on "
+                f"{window.next_day}; `adlens check` says what is rejected"
+            )
+    starts, counts = starts[is_next], counts[is_next]
+    if len(starts) == 1:
+        raise InputError(
+            f"the impressions of {window.next_day} all lie in one minute, {iso(int(starts[0]))}, and at least two "
+            "are needed, one to evaluate and one to test"
+        )
+    share = config.eval_fraction / (1 - config.train_fraction)
+    return min(_end(starts, np.append(0, np.cumsum(counts)), share), int(starts[-1]))
+
+
+def _cut_files(
+    histogram: tuple[np.ndarray, np.ndarray], train_end: int, eval_end: int, config: IngestConfig
+) -> TimeSplits:
+    minutes, counts = histogram
+    starts = minutes * _MINUTE
     bounds = [int(starts[0]), train_end, eval_end, int(starts[-1]) + _MINUTE]
     file_starts: list[int] = []
     for split, start, end in zip(SPLITS, bounds[:-1], bounds[1:], strict=True):

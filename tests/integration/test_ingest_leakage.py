@@ -1,21 +1,19 @@
 """Nothing at or after a moment changes what was known before it."""
 
-import copy
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from brute_force import iso
+from flawless_logs import ANCHOR_SEARCH, CATALOG, LOG_END, Logs, changed_from, flawless_logs
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from ingest_run import Ingested, run_ingest
-from small_logs import BASE, MINUTE, SECOND, Row, one_file, picture, write_logs
+from small_logs import BASE, MINUTE, one_file, write_logs
 
 from transforms.ingest_config import IngestConfig
 
 TRAIN_END = BASE + 10 * MINUTE
 EVAL_END = BASE + 15 * MINUTE
-LOG_END = BASE + 20 * MINUTE
 
 FEW = settings(
     max_examples=4,
@@ -25,88 +23,11 @@ FEW = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-USERS = ["ann", "bob", "cem"]
-ITEMS = [f"i{number}" for number in range(5)]
-CATALOG = [
-    {
-        "item_id": item,
-        "category_id": f"c{item}",
-        "shop_id": "s",
-        "title": item,
-        "image": None,
-        "created_at": BASE,
-    }
-    for item in ITEMS
-]
 # An impression in each split that no mutation touches, so that no split is ever empty.
 ANCHORS = [
     {"impression_id": f"anchor{time}", "user_id": "eve", "item_id": "i0", "timestamp": time, "clicked": False}
     for time in (BASE, TRAIN_END, EVAL_END)
 ]
-
-ANCHOR_SEARCH = {
-    "search_id": "anchor",
-    "user_id": "eve",
-    "timestamp": BASE,
-    "query_text": "a",
-    "clicked_item_ids": [],
-}
-
-times = st.integers(0, 59).map(lambda step: BASE + step * 20 * SECOND)
-users, items = st.sampled_from(USERS), st.sampled_from(ITEMS)
-searched = st.fixed_dictionaries(
-    {
-        "user_id": users,
-        "timestamp": times,
-        "query_text": st.sampled_from(["red", "blue", "green", "grey", None]),
-        "query_image": st.just(picture(10)),
-        "clicked_item_ids": st.lists(items, min_size=1, max_size=4),
-    }
-)
-shown = st.fixed_dictionaries(
-    {"user_id": users, "item_id": items, "timestamp": times, "clicked": st.booleans()}
-)
-bought = st.fixed_dictionaries(
-    {"user_id": users, "item_id": items, "timestamp": times, "search_id": st.none()}
-)
-
-Logs = dict[str, list[Row]]
-
-
-def numbered(name: str, prefix: str) -> Callable[[list[Row]], list[Row]]:
-    """Gives each row an id of its own."""
-    return lambda rows: [{name: f"{prefix}{number}", **row} for number, row in enumerate(rows)]
-
-
-flawless_logs = st.fixed_dictionaries(
-    {
-        "impressions": st.lists(shown, min_size=30, max_size=50).map(numbered("impression_id", "m")),
-        "searches": st.lists(searched, min_size=12, max_size=25).map(numbered("search_id", "q")),
-        "purchases": st.lists(bought, min_size=20, max_size=40).map(numbered("purchase_id", "p")),
-    }
-)
-
-
-@st.composite
-def changed_from(draw: st.DrawFn, logs: Logs, moment: int) -> Logs:
-    """The logs with other events from a moment on: deleted, moved later, of other users, items, clicks."""
-    changed: Logs = {}
-    for log, rows in logs.items():
-        changed[log] = [row for row in rows if row["timestamp"] < moment]
-        for row in rows:
-            if row["timestamp"] >= moment and (draw(st.booleans()) or draw(st.booleans())):
-                row = copy.deepcopy(row)
-                row["user_id"] = draw(users)
-                row["timestamp"] = draw(st.sampled_from([moment, row["timestamp"], LOG_END - SECOND]))
-                for name, values in (("item_id", items), ("clicked", st.booleans())):
-                    if name in row:
-                        row[name] = draw(values)
-                changed[log].append(row)
-    changed["purchases"] += [
-        {"purchase_id": f"new{number}", "user_id": user, "item_id": draw(items), "timestamp": moment}
-        for number, user in enumerate(USERS * 2)
-    ]
-    return changed
 
 
 def ingest(logs: Logs, rows_per_file: int = 7) -> Ingested:

@@ -8,6 +8,7 @@ from typing import Any
 import brute_force
 from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import strategies as st
+from ingest_checks import by_purchase, shown, stored
 from ingest_run import Ingested, run_ingest
 from random_logs import EXTRA, ITEM_FEATURES, LOG_END, LOG_START, USER_FEATURES, random_logs
 from small_logs import Files, write_logs
@@ -137,22 +138,6 @@ def test_shards_and_order_of_files_change_nothing(logs: dict[str, Files], data: 
     assert one.item_stats == many.item_stats
     assert one.counts["rejects"] == many.counts["rejects"]
     assert one.counts["used"] == many.counts["used"]
-
-
-def shown(rows: list[dict]) -> list[dict]:
-    """Rows with their pictures as a viewer shows them, upright."""
-    return [brute_force.seen_pictures(row, turns=True) for row in rows]
-
-
-def stored(rows: list[dict]) -> list[dict]:
-    """Rows with their pictures as they are stored, in which nothing is left to be turned."""
-    return [brute_force.seen_pictures(row, turns=False) for row in rows]
-
-
-def by_purchase(pairs: list[dict]) -> dict[str, dict]:
-    keyed = {pair["purchase_id"]: pair for pair in pairs}
-    assert len(keyed) == len(pairs)
-    return keyed
 
 
 def by_item(catalog: list[dict]) -> dict[str, dict]:

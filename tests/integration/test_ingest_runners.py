@@ -1,13 +1,11 @@
-"""LogIngest writes the same on every way of running Beam that needs no cluster."""
+"""LogIngest writes the same on several processes of this machine; test_beam_workers.py has the portable ones."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from apache_beam.runners.portability import local_job_service
 from ingest_run import IN_MEMORY, Ingested, run_ingest
 from small_logs import BASE, HOUR, good_logs, write_logs
 
@@ -36,22 +34,8 @@ def in_memory(logs: Path, tmp_path_factory: pytest.TempPathFactory) -> Ingested:
     return found
 
 
-@pytest.fixture
-def job_service() -> Iterator[str]:
-    """The address of a portable job service in this process."""
-    service = local_job_service.LocalJobServicer()
-    port = service.start_grpc_server(0)
-    yield f"localhost:{port}"
-    service.stop()
-
-
 def test_multi_process_runner(logs: Path, in_memory: Ingested, tmp_path: Path) -> None:
     flags = ("--runner=DirectRunner", "--direct_running_mode=multi_processing", "--direct_num_workers=2")
-    assert_equal(run_ingest(logs, tmp_path, CONFIG, BASE + 10 * HOUR, flags), in_memory)
-
-
-def test_portable_job_service(logs: Path, in_memory: Ingested, job_service: str, tmp_path: Path) -> None:
-    flags = ("--runner=PortableRunner", f"--job_endpoint={job_service}", "--environment_type=LOOPBACK")
     assert_equal(run_ingest(logs, tmp_path, CONFIG, BASE + 10 * HOUR, flags), in_memory)
 
 

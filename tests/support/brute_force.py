@@ -268,8 +268,9 @@ def query_pairs(
     window: int,
     train_end: int,
     eval_end: int,
+    start: int | None = None,
 ) -> tuple[dict[str, list[Row]], int]:
-    """Pairs by split, and how many of eval and test were left out because training has them."""
+    """Pairs of purchases from the start on by split, and how many of eval and test training has and were left out."""
     order = {"train": 0, "eval": 1, "test": 2}
     found = []
     for purchase in purchases:
@@ -278,6 +279,8 @@ def query_pairs(
             found.append((split_of(purchase["timestamp"], train_end, eval_end), search, purchase))
     pairs: dict[str, list[Row]] = {"train": [], "eval": [], "test": []}
     for split, search, purchase in found:
+        if start is not None and purchase["timestamp"] < start:
+            continue
         # What is bought after the split's end is not known to it.
         bought = {
             other_purchase["item_id"]

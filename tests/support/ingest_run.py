@@ -12,7 +12,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from transforms.check_logs import find_logs
 from transforms.ingest_config import IngestConfig
-from transforms.ingest_logs import IngestLogs, IngestOutputs
+from transforms.ingest_logs import DayBefore, IngestLogs, IngestOutputs
+from transforms.ingest_window import IngestWindow
 
 Row = dict[str, Any]
 IN_MEMORY = ("--runner=DirectRunner", "--direct_running_mode=in_memory")
@@ -28,6 +29,7 @@ class Ingested:
     item_stats: list[Row]
     rejects: dict[str, list[Row]]
     counts: Row
+    history: list[Row]  # of runs with a window
 
     def split(self, name: str) -> list[Row]:
         """All examples of a split."""
@@ -35,13 +37,31 @@ class Ingested:
 
 
 def run_ingest(
-    logs: Path, out: Path, config: IngestConfig, log_end: int, beam_args: tuple[str, ...] = IN_MEMORY
+    logs: Path,
+    out: Path,
+    config: IngestConfig,
+    log_end: int,
+    beam_args: tuple[str, ...] = IN_MEMORY,
+    window: IngestWindow | None = None,
+    before: Path | None = None,
 ) -> Ingested:
-    """Runs IngestLogs and reads what it wrote."""
-    names = ("examples", "query_pairs", "catalog", "item_stats", "rejects")
+    """Runs IngestLogs and reads what it wrote.
+
+    Args:
+        logs: the folder of the logs.
+        out: where to.
+        config: how the logs are read.
+        log_end: microseconds.
+        beam_args: Beam's flags.
+        window: of a dated run.
+        before: `out` of the day before.
+    """
+    names = ("examples", "query_pairs", "catalog", "item_stats", "rejects", "history")
     outputs = IngestOutputs(**{name: str(out / name) for name in names})
     with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
-        _ = pipeline | IngestLogs(find_logs(str(logs), config), config, log_end, outputs)
+        files = find_logs(str(logs), config, window)
+        known = DayBefore(str(before / "history"), str(before / "item_stats")) if before else None
+        _ = pipeline | IngestLogs(files, config, log_end, outputs, window, known)
     return read_ingested(out)
 
 
@@ -58,6 +78,7 @@ def read_ingested(out: Path) -> Ingested:
             log: _rows(out / "rejects" / log) for log in ("catalog", "impressions", "searches", "purchases")
         },
         counts=json.loads((out / "rejects" / "counts.json").read_text()),
+        history=_rows(out / "history"),
     )
 
 

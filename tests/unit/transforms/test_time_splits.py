@@ -3,8 +3,9 @@ import pytest
 from small_logs import BASE, MINUTE, SECOND
 
 from transforms.ingest_config import IngestConfig
+from transforms.ingest_window import IngestWindow
 from transforms.input_error import InputError
-from transforms.time_splits import TimeSplits, cut_by_time, iso
+from transforms.time_splits import TimeSplits, cut_by_time, cut_pairs, iso
 
 FIRST = BASE // MINUTE
 
@@ -88,3 +89,48 @@ def test_one_minute_cannot_be_split() -> None:
 def test_no_impressions() -> None:
     with pytest.raises(InputError, match="impressions: expected rows"):
         cut_by_time((np.empty(0, np.int64), np.empty(0, np.int64)), IngestConfig())
+
+
+# A day of minutes 2 to 5 and a next one of minutes 6 to 9; pairs from minute 1 on.
+DAY = IngestWindow(1, BASE + 2 * MINUTE, BASE + 6 * MINUTE, BASE + 10 * MINUTE, BASE + MINUTE)
+
+
+def test_a_day_trains_and_the_next_one_is_divided() -> None:
+    # 0.1 of what 0.8 leaves is half: of the next day's 2 + 1 + 0 + 4 the first 3 come before minute 9, 3 < 3.5,
+    # and so do all before minute 10; but the last minute has to test.
+    splits = cut_by_time(histogram([0, 0, 5, 5, 5, 5, 2, 1, 0, 4]), IngestConfig(), DAY)
+    assert (splits.train_end, splits.eval_end) == (BASE + 6 * MINUTE, BASE + 9 * MINUTE)
+    # With 4 + 1 + 0 + 4 before minute 9 lie 5, at least 4.5, before minute 7 only 4.
+    splits = cut_by_time(histogram([0, 0, 5, 5, 5, 5, 4, 1, 0, 4]), IngestConfig(), DAY)
+    assert splits.eval_end == BASE + 9 * MINUTE
+    # With 6 + 1 + 0 + 4 before minute 7 lie 6 of 11.
+    splits = cut_by_time(histogram([0, 0, 5, 5, 5, 5, 6, 1, 0, 4]), IngestConfig(), DAY)
+    assert splits.eval_end == BASE + 7 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ([0, 0, 0, 0, 0, 0, 2, 2], "no impressions on 1970-01-02: the run of 1970-01-02 trains on that day"),
+        ([0, 0, 5, 5], "no impressions on 1970-01-03: .* is measured on 1970-01-03"),
+        ([], "no impressions on 1970-01-02"),
+        ([0, 0, 5, 5, 5, 5, 0, 7], "the impressions of 1970-01-03 all lie in one minute"),
+    ],
+)
+def test_days_that_cannot_be_run(counts: list[int], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        cut_by_time(histogram(counts), IngestConfig(), DAY)
+
+
+def test_pairs_train_and_evaluate_before_the_next_day() -> None:
+    # 0.8 to 0.1 is 8 of 9. From minute 1 to 5 lie 3 + 3 + 1 + 1 + 1 = 9 purchases: 8 of them before minute 5.
+    splits = cut_pairs(histogram([50, 3, 3, 1, 1, 1, 90]), IngestConfig(), DAY)
+    assert (splits.train_end, splits.eval_end) == (BASE + 5 * MINUTE, BASE + 6 * MINUTE)
+    # Where the last minute has a third of them, it evaluates nevertheless.
+    splits = cut_pairs(histogram([50, 3, 0, 0, 0, 2, 90]), IngestConfig(), DAY)
+    assert (splits.train_end, splits.eval_end) == (BASE + 5 * MINUTE, BASE + 6 * MINUTE)
+
+
+def test_no_purchases_no_pairs() -> None:
+    splits = cut_pairs(histogram([50, 0, 0, 0, 0, 0, 90]), IngestConfig(), DAY)
+    assert (splits.train_end, splits.eval_end) == (BASE + 6 * MINUTE, BASE + 6 * MINUTE)
