@@ -19,12 +19,14 @@ class CtrTrainerSpec(component_spec.ComponentSpec):
         "ingest": component_spec.ExecutionParameter(type=str),
         "config": component_spec.ExecutionParameter(type=str),
         "make_config": component_spec.ExecutionParameter(type=str),
+        "resumable": component_spec.ExecutionParameter(type=int, optional=True),
     }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "transform_graph": component_spec.ChannelParameter(type=standard_artifacts.TransformGraph),
         "embeddings": component_spec.ChannelParameter(type=artifacts.Embeddings, optional=True),
         "make": component_spec.ChannelParameter(type=artifacts.Make, optional=True),
+        "base": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
     OUTPUTS = {
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
@@ -47,6 +49,8 @@ class CtrTrainer(base_component.BaseComponent):
         embeddings: types.BaseChannel | None = None,
         make: types.BaseChannel | None = None,
         make_config: MakeConfig | None = None,
+        base: types.BaseChannel | None = None,
+        resumable: bool = False,
     ):
         """Wires the component.
 
@@ -58,6 +62,9 @@ class CtrTrainer(base_component.BaseComponent):
             embeddings: `Embeddings` of CatalogEmbedder; None for a model of IDs alone.
             make: `Make` of MakeTrainer; None where the model has no MAKE, or one without a training of its own.
             make_config: the sizes of MAKE.
+            base: `Model` of this component, resumable, to go on from with one epoch; none, or an empty channel: the
+                model begins from nothing.
+            resumable: whether the model artifact keeps what training needs to go on from it.
         """
         super().__init__(
             CtrTrainerSpec(
@@ -68,7 +75,10 @@ class CtrTrainer(base_component.BaseComponent):
                 transform_graph=transform_graph,
                 embeddings=embeddings,
                 make=make,
+                base=base,
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
+                # Of other runs it is not there at all, so that their cache is what it was.
+                **({"resumable": 1} if resumable else {}),
             )
         )

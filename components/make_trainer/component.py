@@ -23,6 +23,8 @@ class MakeTrainerSpec(component_spec.ComponentSpec):
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "embeddings": component_spec.ChannelParameter(type=artifacts.Embeddings),
+        "earlier_examples": component_spec.ChannelParameter(type=standard_artifacts.Examples, optional=True),
+        "base": component_spec.ChannelParameter(type=artifacts.Make, optional=True),
     }
     OUTPUTS = {
         "make": component_spec.ChannelParameter(type=artifacts.Make),
@@ -43,6 +45,8 @@ class MakeTrainer(base_component.BaseComponent):
         modalities: Sequence[str],
         max_behaviors: int,
         config: MakeConfig,
+        earlier_examples: types.BaseChannel | None = None,
+        base: types.BaseChannel | None = None,
     ):
         """Wires the component.
 
@@ -53,6 +57,9 @@ class MakeTrainer(base_component.BaseComponent):
             modalities: "image", "text" or both.
             max_behaviors: of a longer sequence the last ones count.
             config: MAKE and its training.
+            earlier_examples: `Examples` of earlier days, any number in their order; their train splits come first.
+            base: `Make` of this component whose weights are begun with; none, or an empty channel: it begins from
+                nothing.
         """
         super().__init__(
             MakeTrainerSpec(
@@ -61,6 +68,8 @@ class MakeTrainer(base_component.BaseComponent):
                 max_behaviors=max_behaviors,
                 examples=examples,
                 embeddings=embeddings,
+                earlier_examples=earlier_examples,
+                base=base,
                 make=types.Channel(type=artifacts.Make),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
             )

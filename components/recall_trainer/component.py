@@ -19,12 +19,15 @@ class RecallTrainerSpec(component_spec.ComponentSpec):
     PARAMETERS: ClassVar = {
         "ingest": component_spec.ExecutionParameter(type=str),
         "config": component_spec.ExecutionParameter(type=str),
+        "resumable": component_spec.ExecutionParameter(type=int, optional=True),
     }
     INPUTS: ClassVar = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "transform_graph": component_spec.ChannelParameter(type=standard_artifacts.TransformGraph),
         "item_stats": component_spec.ChannelParameter(type=artifacts.ItemStats),
         "embeddings": component_spec.ChannelParameter(type=artifacts.Embeddings, optional=True),
+        "earlier_stats": component_spec.ChannelParameter(type=artifacts.ItemStats, optional=True),
+        "base": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
     OUTPUTS: ClassVar = {
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
@@ -46,6 +49,9 @@ class RecallTrainer(base_component.BaseComponent):
         ingest: IngestConfig,
         config: RecallConfig,
         embeddings: types.BaseChannel | None = None,
+        base: types.BaseChannel | None = None,
+        earlier_stats: types.BaseChannel | None = None,
+        resumable: bool = False,
     ):
         """Wires the component.
 
@@ -56,6 +62,11 @@ class RecallTrainer(base_component.BaseComponent):
             ingest: names the features and the longest sequence of behaviors.
             config: the model and its training; where its fusion uses content, with its modalities named.
             embeddings: `artifacts.Embeddings` of CatalogEmbedder; None for a model of IDs alone.
+            base: `Model` of this component, resumable, to go on from with one epoch; none, or an empty channel: the
+                model begins from nothing.
+            earlier_stats: `artifacts.ItemStats` of the day before, where training goes on: the clicks that all of the
+                day's come after.
+            resumable: whether the model artifact keeps what training needs to go on from it.
         """
         super().__init__(
             RecallTrainerSpec(
@@ -65,7 +76,11 @@ class RecallTrainer(base_component.BaseComponent):
                 transform_graph=transform_graph,
                 item_stats=item_stats,
                 embeddings=embeddings,
+                base=base,
+                earlier_stats=earlier_stats,
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
+                # Of other runs it is not there at all, so that their cache is what it was.
+                **({"resumable": 1} if resumable else {}),
             )
         )

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from functools import partial
 
+from models.distribution.choices import check_strategy
 from transforms.input_error import check_setting
 
 INTEGRATIONS = ("id", "vector", "simscore", "simtier", "make", "simtier_make")
@@ -34,6 +35,7 @@ class CtrConfig:
         global_clipnorm: highest common norm of a step's gradients; None leaves them alone.
         mixed_precision: bfloat16 for activations; tables, other variables and logits stay float32.
         seed: of the initial values.
+        strategy: how the training is spread over devices and machines, one of `STRATEGIES`.
     """
 
     integration: str = "simtier_make"
@@ -52,8 +54,10 @@ class CtrConfig:
     global_clipnorm: float | None = None
     mixed_precision: bool = False
     seed: int = 0
+    strategy: str = "none"
 
     def __post_init__(self) -> None:
+        check_strategy("ctr", self.strategy)
         wanted = f"one of {', '.join(INTEGRATIONS)}"
         _check("integration", self.integration, self.integration in INTEGRATIONS, wanted)
         for name in ("num_tiers", "embedding_dim", "batch_size", "epochs"):

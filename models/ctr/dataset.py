@@ -17,7 +17,7 @@ def read_examples(
 ) -> tf.data.Dataset:
     """Reads tf.Examples in the order in which they were written.
 
-    Files follow each other in the order of their names and rows in the order of their files, so that one pass
+    Patterns follow each other as they are given, files in the order of their names and rows in the order of their files, so that one pass
     is a pass through time and the same every time. Examples are parsed, and transformed, a batch at a time.
 
     Args:
@@ -32,7 +32,7 @@ def read_examples(
         InputError: if no file fits the patterns.
     """
     patterns = [file_patterns] if isinstance(file_patterns, str) else list(file_patterns)
-    files = sorted(name for pattern in patterns for name in tf.io.gfile.glob(pattern))
+    files = [name for pattern in patterns for name in sorted(tf.io.gfile.glob(pattern))]
     if not files:
         raise InputError(f"expected examples at {', '.join(patterns)}, got no file")
 

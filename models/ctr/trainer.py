@@ -1,6 +1,6 @@
 """Trains a click-through-rate model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -16,6 +16,7 @@ def train(
     config: CtrConfig,
     eval_dataset: tf.data.Dataset | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    begin: Callable[[], None] = lambda: None,
 ) -> dict:
     """Trains `model` with plain `fit`, in the order of the data set.
 
@@ -25,13 +26,15 @@ def train(
         config: learning rates and epochs.
         eval_dataset: batches of the same kind, to measure the trained model on.
         callbacks: Keras's.
+        begin: called once the model is compiled, before the first step; here it may go on from an earlier training.
     Returns:
         What `fit` gives, and where there is an eval data set "eval": {"auc", "logloss"}.
     Raises:
         InputError: if the loss is not finite.
     """
     compile_for_training(model, config)
-    history = fit(model, train_dataset, config.epochs, callbacks)
+    begin()
+    history = fit(model, train_dataset, config.epochs, callbacks, config.strategy)
     return history if eval_dataset is None else history | {"eval": measure(model, eval_dataset)}
 
 

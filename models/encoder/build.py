@@ -40,6 +40,21 @@ def build_encoder(config: ImageEncoderConfig | TextEncoderConfig, train_files: S
     )
 
 
+def leave_strategy(
+    encoder: BytesEncoder, config: ImageEncoderConfig | TextEncoderConfig, strategy: str
+) -> BytesEncoder:
+    """The same encoder outside of the strategy that it was made under: an export must know of none."""
+    if strategy == "none":
+        return encoder
+    if isinstance(config, ImageEncoderConfig):
+        network = build_image_encoder(config)
+    else:
+        assert isinstance(encoder.prepare, Tokens)
+        network = build_text_encoder(config, encoder.prepare)
+    network.set_weights(encoder.encoder.get_weights())
+    return BytesEncoder(network, encoder.prepare, encoder.modality, encoder.preparation)
+
+
 def build_tokens(config: TextEncoderConfig, train_files: Sequence[str]) -> Tokens:
     """The backbone's own tokenizer, or one whose vocabulary is learned from queries and titles."""
     if config.backbone:

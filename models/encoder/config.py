@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from models.distribution.choices import STRATEGIES
 from transforms.input_error import InputError
 
 METHODS = ("scl", "backbone")
@@ -33,6 +34,7 @@ class EncoderConfig:
         shuffle_buffer: pairs that are held to pick the next from.
         mixed_precision: bfloat16 for activations; weights, losses and embeddings stay float32.
         seed: of initial values, order and dropout.
+        strategy: how the training is spread over devices and machines, one of `STRATEGIES`.
     """
 
     section: ClassVar[str] = "encoder"
@@ -56,9 +58,11 @@ class EncoderConfig:
     shuffle_buffer: int = 8_192
     mixed_precision: bool = False
     seed: int = 0
+    strategy: str = "none"
 
     def __post_init__(self) -> None:
-        self._check("method", self.method in METHODS, f"one of {', '.join(METHODS)}")
+        for name, choices in (("method", METHODS), ("strategy", STRATEGIES)):
+            self._check(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
         for name in ("embedding_dim", "batch_size", "epochs", "patience", "shuffle_buffer"):
             self._check(name, getattr(self, name) >= 1, "at least 1")
         for name in ("queue_size", "checkpoint_steps", "triplet_weight", "triplet_margin", "weight_decay"):

@@ -24,7 +24,7 @@ class SclModel(keras.Model):
     Without a bank the query encoder encodes both sides, and the negatives are the batch's other items.
 
     Momentum update, enqueueing and loss happen in `call`, so that plain `fit` (`compile` with an optimizer
-    and no loss) trains it, on TensorFlow under any `tf.distribute` strategy and on JAX.
+    and no loss) trains it on TensorFlow and JAX, and `fit_replicas` does under a `tf.distribute` strategy.
 
     Args:
         query_encoder: a built model from inputs to unit vectors `[batch, embedding_dim]`.

@@ -52,9 +52,14 @@ class TitleImageModel(keras.Model):
         texts = self.text_encoder(inputs["text"], training=training)
         scale = ops.exp(ops.minimum(self.log_scale, math.log(MAX_SCALE)))
         positive_logits = ops.sum(images * texts, axis=-1) * scale
-        for queries, keys in ((images, texts), (texts, images)):
-            terms = in_batch_negative_terms(queries * scale, keys, inputs["item_id"])
-            self.add_loss(ops.mean(info_nce(positive_logits, terms)) / 2)
+        item_ids = inputs["item_id"]
+        losses = [
+            ops.mean(info_nce(positive_logits, in_batch_negative_terms(queries * scale, keys, item_ids)))
+            for queries, keys in ((images, texts), (texts, images))
+        ]
+        # As in `SclModel`: what another replica left there is not this one's.
+        self._clear_losses()
+        self.add_loss(sum(losses) / 2)
         return images, texts
 
     def get_config(self) -> dict:

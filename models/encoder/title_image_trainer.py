@@ -6,15 +6,17 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from models.distribution.lost_worker import lost_worker_as_input_error
+from models.distribution.strategy import open_strategy
 from models.encoder.augmentation import Augmentation
-from models.encoder.build import build_encoder
+from models.encoder.build import build_encoder, leave_strategy
 from models.encoder.bytes_encoder import BytesEncoder
 from models.encoder.checkpoints import Checkpoints
 from models.encoder.config import EncoderConfig, ImageEncoderConfig, TextEncoderConfig
 from models.encoder.title_image_model import TitleImageModel
 from models.encoder.titled_images import count_titled_images, read_training_items
-from models.encoder.trainer import Schedule, fit_rounds
-from models.input_pipeline import BATCHES_AT_ONCE, without_autotune
+from models.encoder.trainer import RESUME, Schedule, fit_rounds
+from models.encoder.training_input import Batch, TrainingInput
 from transforms.input_error import InputError
 
 METHOD = "title_image"
@@ -75,58 +77,64 @@ def train_title_image(
             f"text_encoder.embedding_dim must be equal, got {image_config.embedding_dim} and "
             f"{text_config.embedding_dim}"
         )
+    strategy = open_strategy(recipe.strategy)
     items = count_titled_images(*catalog)
     if not items:
         raise InputError(
             f"catalog: no item with a title and a picture was created before the training days end, so {METHOD} "
             "has nothing to learn from"
         )
-    towers = Towers(
-        build_encoder(image_config, vocabulary_files), build_encoder(text_config, vocabulary_files)
+    with lost_worker_as_input_error(recipe.strategy, RESUME):
+        with strategy.scope():
+            towers = Towers(
+                build_encoder(image_config, vocabulary_files), build_encoder(text_config, vocabulary_files)
+            )
+            model = TitleImageModel(towers.image.encoder, towers.text.encoder, recipe.temperature)
+        augment = (
+            Augmentation(image_config.augmentation, recipe.seed) if image_config.augmentation else lambda x: x
+        )
+        history = fit_rounds(
+            model,
+            training_input(catalog, towers, augment, recipe),
+            schedule,
+            recipe,
+            checkpoints,
+            dict,  # nothing is measured on the way
+        )
+    alone = Towers(
+        leave_strategy(towers.image, image_config, recipe.strategy),
+        leave_strategy(towers.text, text_config, recipe.strategy),
     )
-    model = TitleImageModel(towers.image.encoder, towers.text.encoder, recipe.temperature)
-    augment = (
-        Augmentation(image_config.augmentation, recipe.seed) if image_config.augmentation else lambda x: x
-    )
-    history = fit_rounds(
-        model,
-        lambda step: training_items(catalog, towers, augment, recipe, step),
-        schedule,
-        recipe,
-        checkpoints,
-        dict,  # nothing is measured on the way
-    )
-    return towers, {"items": items, **history, "temperature": _temperature(model)}
+    return alone, {"items": items, **history, "temperature": _temperature(model)}
 
 
-def training_items(
+def training_input(
     catalog: TitledCatalog,
     towers: Towers,
     augment: Callable[[tf.Tensor], tf.Tensor],
     recipe: EncoderConfig,
-    first_step: int = 0,
-) -> tf.data.Dataset:
-    """Batches of prepared items without end, from a step on: what `TitleImageModel` takes.
+) -> TrainingInput:
+    """Batches of items without end: what `TitleImageModel` takes.
 
     Args:
         catalog: the items.
         towers: say how inputs are prepared.
         augment: changes pictures at random.
         recipe: batch size, buffer and seed.
-        first_step: steps that are behind; their items are passed over, without decoding them.
     """
-    items = read_training_items(*catalog, recipe.shuffle_buffer, recipe.seed)
-    batches = items.skip(first_step * recipe.batch_size).batch(recipe.batch_size, drop_remainder=True)
 
-    def prepare(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def stored(first_step: int) -> tf.data.Dataset:
+        items = read_training_items(*catalog, recipe.shuffle_buffer, recipe.seed)
+        return items.skip(first_step * recipe.batch_size).batch(recipe.batch_size, drop_remainder=True)
+
+    def prepare(batch: Batch) -> Batch:
         return {
             "image": augment(towers.image.prepare(batch["image"])),
             "text": towers.text.prepare(batch["text"]),
             "item_id": batch["item_id"],
         }
 
-    prepared = batches.map(prepare, num_parallel_calls=BATCHES_AT_ONCE)
-    return without_autotune(prepared.prefetch(BATCHES_AT_ONCE))
+    return TrainingInput(stored, prepare)
 
 
 def _temperature(model: TitleImageModel) -> float:

@@ -8,16 +8,21 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from models.distribution.hear_chief import hear_chief
+from models.distribution.lost_worker import lost_worker_as_input_error
+from models.distribution.strategy import is_chief, open_strategy
 from models.encoder.augmentation import Augmentation
-from models.encoder.build import build_encoder
+from models.encoder.build import build_encoder, leave_strategy
 from models.encoder.bytes_encoder import BytesEncoder
 from models.encoder.checkpoints import Checkpoints
 from models.encoder.config import EncoderConfig, ImageEncoderConfig, TextEncoderConfig
 from models.encoder.eval_rounds import EvalRounds
 from models.encoder.query_pairs import count_pairs, read_training_pairs
+from models.encoder.replicated_rounds import fit_replicas
 from models.encoder.retrieval import measure_retrieval
 from models.encoder.scl_model import SclModel
-from models.input_pipeline import BATCHES_AT_ONCE, without_autotune
+from models.encoder.training_input import Batch, TrainingInput
+from models.optimizers.replica_adamw import ReplicaAdamW
 from models.training_curve import TrainingCurve
 from transforms.input_error import InputError
 
@@ -35,6 +40,9 @@ _UNTRAINED: dict[str, Any] = {
     "temperature": None,
     "bank": None,
 }
+
+# What to do when a worker is lost.
+RESUME = "start all workers again, and it goes on from the last checkpoint"
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,7 @@ def train_encoder(
     Raises:
         InputError: no training pairs of the modality, no such backbone, or a loss that is not finite.
     """
+    strategy = open_strategy(config.strategy)
     modality = "image" if isinstance(config, ImageEncoderConfig) else "text"
     pairs = count_pairs(train_files, modality)
     if not pairs:
@@ -89,61 +98,58 @@ def train_encoder(
             f"{config.section}: no search with {_SEARCHED[modality]} was followed by a purchase in the training "
             f"days, so there is nothing to learn from; leave {modality} out of `modalities`"
         )
-    encoder = build_encoder(config, train_files)
     history = {"modality": modality, "method": config.method, "pairs": pairs}
     if config.method == "backbone":
-        return encoder, history | _UNTRAINED
-    schedule = Schedule.of(pairs, config)
-    model = SclModel(
-        encoder.encoder,
-        config.embedding_dim,
-        config.queue_size,
-        config.momentum,
-        config.temperature,
-        config.triplet_weight,
-        config.triplet_margin,
-    )
-    return encoder, history | train_scl(
-        model,
-        lambda step: training_dataset(train_files, encoder, config, step),
-        schedule,
-        config,
-        checkpoints,
-        lambda: measure_retrieval(encoder, eval_files, modality),
-        log_dir,
-    )
+        return build_encoder(config, train_files), history | _UNTRAINED
+    with lost_worker_as_input_error(config.strategy, RESUME):
+        with strategy.scope():
+            encoder = build_encoder(config, train_files)
+            model = SclModel(
+                encoder.encoder,
+                config.embedding_dim,
+                config.queue_size,
+                config.momentum,
+                config.temperature,
+                config.triplet_weight,
+                config.triplet_margin,
+            )
+        trained = train_scl(
+            model,
+            training_input(train_files, encoder, config),
+            Schedule.of(pairs, config),
+            config,
+            checkpoints,
+            lambda: measure_retrieval(encoder, eval_files, modality),
+            log_dir,
+        )
+    return leave_strategy(encoder, config, config.strategy), history | trained
 
 
-def training_dataset(
-    files: Sequence[str], encoder: BytesEncoder, config: EncoderConfig, first_step: int = 0
-) -> tf.data.Dataset:
-    """Batches of prepared pairs without end, from a step on.
+def training_input(files: Sequence[str], encoder: BytesEncoder, config: EncoderConfig) -> TrainingInput:
+    """Batches of pairs without end: what `SclModel` takes.
 
     Args:
         files: Parquet files of pairs.
         encoder: says how inputs are prepared.
         config: batch size, buffer, seed and augmentation.
-        first_step: steps that are behind; their pairs are passed over, without decoding them.
-    Returns:
-        What `SclModel` takes.
     """
-    pairs = read_training_pairs(files, encoder.modality, config.shuffle_buffer, config.seed)
-    pairs = pairs.skip(first_step * config.batch_size)
-    batches = pairs.batch(config.batch_size, drop_remainder=True)
     augment = _augmentation(config)
 
-    def prepare(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def stored(first_step: int) -> tf.data.Dataset:
+        pairs = read_training_pairs(files, encoder.modality, config.shuffle_buffer, config.seed)
+        return pairs.skip(first_step * config.batch_size).batch(config.batch_size, drop_remainder=True)
+
+    def prepare(batch: Batch) -> Batch:
         # The three at once: one pass of decoding or tokenizing, and of augmentation.
         inputs = augment(encoder.prepare(tf.concat([batch[role] for role in ROLES], axis=0)))
         return batch | dict(zip(ROLES, tf.split(inputs, len(ROLES)), strict=True))
 
-    prepared = batches.map(prepare, num_parallel_calls=BATCHES_AT_ONCE)
-    return without_autotune(prepared.prefetch(BATCHES_AT_ONCE))
+    return TrainingInput(stored, prepare)
 
 
 def train_scl(
     model: SclModel,
-    dataset: Callable[[int], tf.data.Dataset],
+    batches: TrainingInput,
     schedule: Schedule,
     config: EncoderConfig,
     checkpoints: Checkpoints,
@@ -154,7 +160,7 @@ def train_scl(
 
     Args:
         model: not compiled.
-        dataset: gives batches from a step on, see `training_dataset`.
+        batches: see `training_input`.
         schedule: how long.
         config: the optimizer.
         checkpoints: where the training leaves what it needs to go on.
@@ -165,14 +171,15 @@ def train_scl(
     Raises:
         InputError: the loss is not finite.
     """
-    history = fit_rounds(model, dataset, schedule, config, checkpoints, measure, log_dir)
-    checkpoints.restore_best(model)
+    history = fit_rounds(model, batches, schedule, config, checkpoints, measure, log_dir)
+    if is_chief(open_strategy(config.strategy)):
+        checkpoints.restore_best(model)
     return history | {"temperature": model.current_temperature(), "bank": _describe_bank(model, config)}
 
 
 def fit_rounds(
     model: keras.Model,
-    dataset: Callable[[int], tf.data.Dataset],
+    batches: TrainingInput,
     schedule: Schedule,
     config: EncoderConfig,
     checkpoints: Checkpoints,
@@ -183,7 +190,7 @@ def fit_rounds(
 
     Args:
         model: not compiled; adds its loss itself.
-        dataset: gives batches from a step on.
+        batches: of all replicas together.
         schedule: how long.
         config: the optimizer, and the patience.
         checkpoints: where the training leaves what it needs to go on.
@@ -192,30 +199,38 @@ def fit_rounds(
     Returns:
         {"steps", "seconds", "curve", "evaluations"}.
     Raises:
-        InputError: the loss is not finite.
+        InputError: the loss is not finite, workers see different checkpoints, or a batch is too small to share.
     """
-    model.compile(optimizer=make_optimizer(config, schedule), jit_compile=_jit_compile())
-    state = checkpoints.restore(model) or _BEGINNING
+    strategy = open_strategy(config.strategy)
+    check_batch_size(config, strategy.num_replicas_in_sync)
+    with strategy.scope():
+        optimizer = make_optimizer(config, schedule)
+        optimizer.build(model.trainable_variables)
+    model.compile(optimizer=optimizer, jit_compile=_jit_compile())
+    state = _restore(model, checkpoints, strategy)
     curve = TrainingCurve(_CURVE_STEPS, points=state["curve"])
-    rounds = EvalRounds(measure, checkpoints, curve, config.patience, state["evaluations"])
-    callbacks: list[keras.callbacks.Callback] = [curve, rounds]
-    if log_dir is not None:
+    looks = EvalRounds(measure, checkpoints, curve, config.patience, state["evaluations"], strategy)
+    callbacks: list[keras.callbacks.Callback] = [curve, looks]
+    if log_dir is not None and is_chief(strategy):
         callbacks.append(keras.callbacks.TensorBoard(log_dir, update_freq=_CURVE_STEPS, write_graph=False))
-    if not state["ended"] and state["round"] < schedule.rounds:
+    rounds = range(state["round"], 0 if state["ended"] else schedule.rounds)
+    if rounds and config.strategy == "none":
         model.fit(
-            dataset(state["step"]),
-            initial_epoch=state["round"],
-            epochs=schedule.rounds,
+            batches.dataset(state["step"]),
+            initial_epoch=rounds.start,
+            epochs=rounds.stop,
             steps_per_epoch=schedule.round_steps,
             shuffle=False,
             verbose=0,
             callbacks=callbacks,
         )
+    elif rounds:
+        fit_replicas(model, batches, state["step"], rounds, schedule.round_steps, callbacks, strategy)
     return {
         "steps": int(keras.ops.convert_to_numpy(model.optimizer.iterations)),
         "seconds": curve.points[-1]["seconds"] if curve.points else 0.0,
         "curve": curve.points,
-        "evaluations": rounds.evaluations,
+        "evaluations": looks.evaluations,
     }
 
 
@@ -228,13 +243,35 @@ def make_optimizer(config: EncoderConfig, schedule: Schedule) -> keras.optimizer
         warmup_target=config.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    optimizer = keras.optimizers.AdamW(
+    optimizer = ReplicaAdamW(
         learning_rate, weight_decay=config.weight_decay, global_clipnorm=config.global_clipnorm
     )
     optimizer.exclude_from_weight_decay(
         var_names=["bias", "gamma", "beta", "scale", "embeddings", "class_token"]
     )
     return optimizer
+
+
+def check_batch_size(config: EncoderConfig, replicas: int) -> None:
+    """Raises InputError where a batch leaves a replica without a pair, which has no mean loss."""
+    if config.batch_size < replicas:
+        raise InputError(
+            f"{config.section}.batch_size must be at least {replicas}, one for each replica, got {config.batch_size}"
+        )
+
+
+def _restore(
+    model: keras.Model, checkpoints: Checkpoints, strategy: tf.distribute.Strategy
+) -> dict[str, Any]:
+    """The state that all workers begin with."""
+    state = checkpoints.restore(model) or _BEGINNING
+    chief_step = hear_chief(state["step"], strategy)
+    if state["step"] != chief_step:
+        raise InputError(
+            f"all workers must see the same checkpoints, got one of step {state['step']} where the chief has "
+            f"one of step {chief_step}; put ROOT where all workers read and write"
+        )
+    return state
 
 
 def _augmentation(config: EncoderConfig) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -24,7 +24,38 @@ def gather_replicas(values: keras.KerasTensor) -> keras.KerasTensor:
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return values
-    return context.all_gather(values, axis=0)
+    # TensorFlow asks where a value lies, which an input of the step does not know where a worker has one replica.
+    return context.all_gather(tf.identity(values), axis=0)
+
+
+def gather_own_first(values: keras.KerasTensor) -> keras.KerasTensor:
+    """What `gather_replicas` gives, turned so that this replica's rows come first.
+
+    Args:
+        values: `[batch, ...]`, this replica's rows; each replica may have another number of them, or none.
+    Returns:
+        `[all, ...]`: this replica's rows, those of the replicas after it, then those of the first ones.
+    """
+    everything = gather_replicas(values)
+    if everything is values:
+        return values
+    import tensorflow as tf
+
+    counts = gather_replicas(tf.shape(values, tf.int64)[:1])
+    before = tf.reduce_sum(counts[: tf.distribute.get_replica_context().replica_id_in_sync_group])
+    return tf.roll(everything, -before, axis=0)
+
+
+def gather_first(values: keras.KerasTensor, count: int) -> keras.KerasTensor:
+    """The first so many of the rows that all replicas hold, or as many as there are.
+
+    Args:
+        values: `[batch, ...]`, this replica's rows.
+        count: int > 0.
+    Returns:
+        `[at most count, ...]`, the same on every replica.
+    """
+    return gather_replicas(values[:count])[:count]
 
 
 def fuse(function: Callable) -> Callable:

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from models.layers.replicas import gather_replicas
+
 # What an excluded negative's logit is: its exponential is 0 in every precision.
 EXCLUDED = -1e9
 
@@ -25,6 +27,8 @@ def in_batch_negative_terms(
 ) -> keras.KerasTensor:
     """log Σ exp over the batch's other items, for `info_nce`; gradients reach queries and keys.
 
+    The batch is that of all replicas: a query meets the keys that others hold too.
+
     Args:
         scaled_queries: float32 `[batch, dim]`, unit vectors over the temperature.
         keys: float32 `[batch, dim]`, unit vectors; row i is query i's positive.
@@ -32,6 +36,6 @@ def in_batch_negative_terms(
     Returns:
         float32 `[batch]`.
     """
-    logits = ops.matmul(scaled_queries, ops.transpose(keys))
-    is_same = ops.equal(item_ids[:, None], item_ids[None, :])
+    logits = ops.matmul(scaled_queries, ops.transpose(gather_replicas(keys)))
+    is_same = ops.equal(item_ids[:, None], gather_replicas(item_ids)[None, :])
     return ops.logsumexp(ops.where(is_same, EXCLUDED, logits), axis=-1)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
+from models.distribution.choices import check_strategy
 from transforms.input_error import check_setting
 
 _check = partial(check_setting, "make")
@@ -21,6 +22,7 @@ class MakeConfig:
         batch_size: impressions in a step.
         learning_rate: Adam's.
         seed: of the initial values.
+        strategy: how the training is spread over devices and machines, one of `STRATEGIES`.
     """
 
     attention_units: tuple[int, ...] = (16,)
@@ -30,8 +32,10 @@ class MakeConfig:
     batch_size: int = 512
     learning_rate: float = 0.001
     seed: int = 0
+    strategy: str = "none"
 
     def __post_init__(self) -> None:
+        check_strategy("make", self.strategy)
         for name in ("attention_units", "mlp_units"):
             units = getattr(self, name)
             _check(name, units, len(units) >= 1 and min(units) >= 1, "one or more widths of at least 1")

@@ -54,7 +54,7 @@ def train_make(
         epochs.append({"epoch": epoch + 1, "loss": float(logs["loss"]), **measure(model, eval_dataset)})
 
     measuring = keras.callbacks.LambdaCallback(on_epoch_end=measure_epoch)
-    history = fit(model, train_dataset, config.epochs, [measuring, *callbacks])
+    history = fit(model, train_dataset, config.epochs, [measuring, *callbacks], config.strategy)
     return history | {"epochs": epochs}
 
 

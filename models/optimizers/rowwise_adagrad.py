@@ -68,6 +68,14 @@ class RowwiseAdagrad(keras.optimizers.Optimizer):
             for variable in variables
         ]
 
+    def slots(self, variable: keras.Variable) -> tuple[keras.Variable, ...]:
+        """What the optimizer keeps of a variable: a table's accumulator, a dense one's two moments; nothing of one
+        that it does not train."""
+        try:
+            return self._slots[self._get_variable_index(variable)]
+        except KeyError:
+            return ()
+
     def update_step(
         self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable, learning_rate: tf.Tensor
     ) -> None:
@@ -121,16 +129,15 @@ class RowwiseAdagrad(keras.optimizers.Optimizer):
         return self.table_learning_rate
 
     def _clip_gradients(self, grads: list) -> list:
+        # Keras would clip each replica's gradients and sum them afterwards.
+        grads = _sum_replicas(grads)
         if self.global_clipnorm is None:
             return grads
         # The norm is that of the summed rows: duplicates have to be added up before they are squared.
-        summed = [
-            tf.IndexedSlices(*reversed(_sum_duplicates(grad)), dense_shape=grad.dense_shape)
-            if isinstance(grad, tf.IndexedSlices)
-            else grad
-            for grad in grads
-        ]
-        return tf.clip_by_global_norm(summed, self.global_clipnorm)[0]
+        return tf.clip_by_global_norm([_compact(grad) for grad in grads], self.global_clipnorm)[0]
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: list) -> list:
+        return grads_and_vars  # they are summed before they are clipped
 
     def get_config(self) -> dict:
         inherited = super().get_config()
@@ -151,6 +158,23 @@ class RowwiseAdagrad(keras.optimizers.Optimizer):
         return super().from_config(config | {"table_learning_rate": table_learning_rate}, custom_objects)
 
 
+def _sum_replicas(grads: list) -> list:
+    """The gradients of all replicas together; of a table's, the slices of all behind each other."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return grads
+    # A replica that has added up its duplicates has less to send.
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, [_compact(grad) for grad in grads])
+
+
+def _compact(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSlices:
+    """A gradient that names no row twice."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    rows, values = _sum_duplicates(gradient)
+    return tf.IndexedSlices(values, rows, dense_shape=gradient.dense_shape)
+
+
 def _sum_duplicates(gradient: tf.IndexedSlices) -> tuple[tf.Tensor, tf.Tensor]:
     """The distinct rows `[rows]` of a table's gradient, and their summed values `[rows, dim]`.
 
@@ -163,7 +187,7 @@ def _sum_duplicates(gradient: tf.IndexedSlices) -> tuple[tf.Tensor, tf.Tensor]:
         a_indices=tf.stack([positions, tf.range(count)], axis=1),
         a_values=tf.ones([count], gradient.values.dtype),
         a_shape=tf.stack([tf.size(rows, out_type=tf.int64), count]),
-        b=tf.reshape(gradient.values, [count, -1]),
+        b=tf.reshape(gradient.values, [count, tf.shape(gradient.values, tf.int64)[-1]]),
     )
     return rows, values
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
+from models.distribution.choices import check_strategy
 from transforms.input_error import check_setting
 
 FUSIONS = ("id", "content", "feature", "output", "conditional_output", "feature_conditional_output")
@@ -37,6 +38,7 @@ class RecallConfig:
         table_learning_rate: Adagrad's, for the ID tables.
         global_clipnorm: highest common norm of a step's gradients; None leaves them alone.
         seed: of the initial values and of the order.
+        strategy: how the training is spread over devices and machines, one of `STRATEGIES`.
     """
 
     fusion: str = "feature_conditional_output"
@@ -59,8 +61,10 @@ class RecallConfig:
     table_learning_rate: float = 0.02
     global_clipnorm: float | None = None
     seed: int = 0
+    strategy: str = "none"
 
     def __post_init__(self) -> None:
+        check_strategy("recall", self.strategy)
         wanted = f"one of {', '.join(FUSIONS)}"
         _check("fusion", self.fusion, self.fusion in FUSIONS, wanted)
         for name in ("embedding_dim", "content_dim", "num_tiers", "num_buckets", "batch_size", "epochs"):

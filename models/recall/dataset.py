@@ -8,6 +8,8 @@ from models.input_pipeline import BATCHES_AT_ONCE, without_autotune
 
 CLICKS = "item_clicks"
 CLICKS_BEFORE = "clicks_before"
+# Of a training that goes on: the clicks that all its examples come after.
+EARLIER_CLICKS = "earlier_clicks"
 
 Features = Mapping[str, tf.Tensor]
 
@@ -46,20 +48,23 @@ def with_clicks_before(clicks: tf.data.Dataset, seed: int) -> tf.data.Dataset:
     An item's clicks have 0, 1, … c - 1 clicks before them, each number once. So a draw from these has, over an
     item's examples, the distribution of what was known of it at the time, whatever the order of reading. All clicks
     but the example's own would be too many: nearly no example would be of an item without clicks, while items that
-    are new today are clicked all the time.
+    are new today are clicked all the time. Where training goes on from an earlier one, an item's examples come after
+    the clicks of the days before, so the draw begins there.
 
     Args:
-        clicks: batches of features by name, `item_clicks` int64 `[batch]` among them.
+        clicks: batches of features by name, `item_clicks` int64 `[batch]` among them, and where training goes on
+            `earlier_clicks` int64 `[batch]`.
         seed: of the draw, another one at each pass.
     Returns:
-        The same with `clicks_before` int64 `[batch]`, from 0 to below `item_clicks`.
+        The same with `clicks_before` int64 `[batch]`, from `earlier_clicks`, or 0, to below `item_clicks`.
     """
 
     def draw(features: Features, batch_seed: tf.Tensor) -> dict[str, tf.Tensor]:
         counts = features[CLICKS]
+        earlier = features.get(EARLIER_CLICKS, tf.zeros_like(counts))
         share = tf.random.stateless_uniform(tf.shape(counts), batch_seed, dtype=tf.float64)  # below 1
-        before = tf.cast(share * tf.cast(counts, tf.float64), tf.int64)
-        return {**features, CLICKS_BEFORE: before}
+        later = tf.cast(share * tf.cast(counts - earlier, tf.float64), tf.int64)
+        return {**features, CLICKS_BEFORE: earlier + later}
 
     seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
     return tf.data.Dataset.zip(clicks, seeds).map(draw)

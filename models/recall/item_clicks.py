@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from models.content.id_table import make_id_table
 from models.parquet_files import read_table
+from models.recall.dataset import CLICKS
 from transforms.columns import first_values
 
 Transform = Callable[[Mapping[str, tf.SparseTensor]], Mapping[str, tf.Tensor]]
@@ -45,9 +46,6 @@ class ItemClicks(tf.Module):
         # The lookup forgets the shape.
         return tf.ensure_shape(self._clicks.lookup(item_ids), item_ids.shape)
 
-    def beside(self, transform: Transform) -> Transform:
-        """A function that gives what `transform` gives of parsed examples, and `item_clicks` int64 `[batch]`."""
-        return lambda raw: {
-            **transform(raw),
-            "item_clicks": self.find(first_values(raw["item_id"], "")),
-        }
+    def beside(self, transform: Transform, name: str = CLICKS) -> Transform:
+        """A function that gives what `transform` gives of parsed examples, and by that name int64 `[batch]`."""
+        return lambda raw: {**transform(raw), name: self.find(first_values(raw["item_id"], ""))}

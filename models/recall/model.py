@@ -11,6 +11,7 @@ from models.content.content import Content
 from models.content.embedding_tables import EmbeddingTables
 from models.layers.click_gate import ClickGate
 from models.layers.mlp import Mlp
+from models.layers.replicas import gather_first, gather_own_first
 from models.layers.sim_tier import SimTier
 from models.recall.config import RecallConfig
 from models.recall.content_expert import ContentExpert
@@ -203,15 +204,30 @@ class RecallModel(keras.Model):
         known = items | {CLICKS: items[CLICKS_BEFORE]}
         ids, clicks = items["item_id_xf"], items[CLICKS]
         users, vectors = self.user_vector(features), self.item_vector(known)
-        losses = retrieval_loss(users, vectors, ids, clicks, self.config)
+        # What other replicas hold of the batch and of the earlier items are negatives too.
+        everything = [gather_own_first(values) for values in (vectors, ids, clicks)]
+        losses = retrieval_loss(users, *everything, self.config)
         if self.tier_mlp is None:
             return losses
-        # Some of the batch are each other's negatives, so that a step costs what it may.
-        count = tf.minimum(self.config.reorder_examples, tf.shape(users)[0])
-        some = {name: features[name][:count] for name in {*self.user_columns, *self.item_columns}}
-        scores = tf.matmul(users[:count], vectors[:count], transpose_b=True)
-        scores = tf.stop_gradient(scores) + self.tier_scores(some, some)
-        return losses + tf.reduce_mean(reorder_loss(scores, ids[:count], clicks[:count], self.config))
+        batch = tf.shape(users)[0]
+        return losses + self._reorder_loss(features, users, vectors[:batch], ids[:batch], clicks[:batch])
+
+    def _reorder_loss(
+        self, features: Inputs, users: tf.Tensor, vectors: tf.Tensor, ids: tf.Tensor, clicks: tf.Tensor
+    ) -> tf.Tensor:
+        """A scalar, the same on all replicas: some of the batch are each other's negatives, so that a step costs
+        what it may."""
+
+        def some(values: tf.Tensor) -> tf.Tensor:
+            return gather_first(values, self.config.reorder_examples)
+
+        names = [
+            f"{prefix}{modality}_row" for modality in self.embedding_shapes for prefix in ("", "behavior_")
+        ]
+        rows = {name: some(tf.cast(features[name], tf.int64)) for name in names}
+        users, vectors = some(tf.stop_gradient(users)), some(tf.stop_gradient(vectors))
+        scores = tf.matmul(users, vectors, transpose_b=True) + self.tier_scores(rows, rows)
+        return tf.reduce_mean(reorder_loss(scores, some(ids), some(clicks), self.config))
 
     def compute_loss(
         self,

@@ -1,6 +1,6 @@
 """Trains a recall model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -17,6 +17,7 @@ def train(
     clicks: tf.data.Dataset,
     config: RecallConfig,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    begin: Callable[[], None] = lambda: None,
 ) -> dict:
     """Trains `model` with plain `fit`.
 
@@ -25,16 +26,22 @@ def train(
         clicks: batches of features by name, as `read_clicks` gives them, `item_clicks` among them.
         config: learning rates, epochs and negatives.
         callbacks: Keras's.
+        begin: called once the model is compiled, before the first step; here it may go on from an earlier training.
     Returns:
         {"examples", "seconds", "curve": [{"step", "examples", "loss", "seconds"}, …]}.
     Raises:
         InputError: if the loss is not finite.
     """
     compile_for_training(model, config)
+    begin()
     examples = with_earlier_items(
         with_clicks_before(clicks, config.seed), [*model.item_columns, CLICKS_BEFORE], config.queue_size
     )
-    return fit(model, examples, config.epochs, callbacks)
+    return fit(model, examples, config.epochs, callbacks, config.strategy, _example_losses)
+
+
+def _example_losses(model: RecallModel, batch: tuple[tuple]) -> tf.Tensor:
+    return model(batch[0], training=True)
 
 
 def compile_for_training(model: RecallModel, config: RecallConfig) -> None:

@@ -123,8 +123,10 @@ def make_vectors(items: int = NUM_ITEMS) -> dict[str, list[np.ndarray | None]]:
     return found
 
 
-def write_embeddings(folder: Path, vectors: Mapping[str, Sequence[np.ndarray | None]]) -> None:
-    """Writes vectors of i0, i1, … as an Embeddings artifact."""
+def write_embeddings(
+    folder: Path, vectors: Mapping[str, Sequence[np.ndarray | None]], encoder: str = "weights"
+) -> None:
+    """Writes vectors of i0, i1, … as an Embeddings artifact; the encoders' fingerprints are <modality> <encoder>."""
     folder.mkdir(parents=True)
     items = len(next(iter(vectors.values())))
     columns = {"item_id": pa.array([f"i{item}" for item in range(items)])} | {
@@ -132,5 +134,5 @@ def write_embeddings(folder: Path, vectors: Mapping[str, Sequence[np.ndarray | N
         for modality, column in vectors.items()
     }
     for modality in vectors:
-        columns[f"{modality}_encoder"] = pa.array([f"{modality} weights"] * items)
+        columns[f"{modality}_encoder"] = pa.array([f"{modality} {encoder}"] * items)
     pq.write_table(pa.table(columns), folder / "embeddings-00000-of-00001.parquet")

@@ -39,6 +39,21 @@ def write_pairs(folder: Path, count: int, num_items: int = 12, seed: int = 0) ->
     return files
 
 
+def write_catalog(path: Path, num_items: int = 12) -> str:
+    """Writes the items that pairs are made of, all created on 1970-01-01. Returns the file."""
+    items = range(num_items)
+    table = pa.table(
+        {
+            "item_id": [f"i{item}" for item in items],
+            "title": [_title(item) for item in items],
+            "image": [_png(_pixels(item)) for item in items],
+            "created_at": pa.array([0] * num_items, pa.timestamp("us", tz="UTC")),
+        }
+    )
+    pq.write_table(table, path)
+    return str(path)
+
+
 def _pair(number: int, item: int, rng: np.random.Generator, num_items: int) -> dict[str, object]:
     other = (item + 1) % num_items
     has_negative = number % 3 != 0

@@ -1,7 +1,9 @@
 """CtrTrainer over real records, a real transform, embeddings and a trained MAKE."""
 
+import dataclasses
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ from tfx.types import standard_artifacts
 from components import artifacts
 from components.ctr_trainer.component import CtrTrainer
 from components.ctr_trainer.executor import Executor
-from components.make_trainer.executor import WEIGHTS_FILE
+from components.make_trainer.executor import ENCODERS_FILE, WEIGHTS_FILE
 from models.content.item_embeddings import ItemEmbeddings
+from models.continuation.training_state import FOLDER, TrainingState
 from models.ctr.config import CtrConfig
 from models.make.config import MakeConfig
 from models.make.model import MakeModel
@@ -77,10 +80,17 @@ def inputs(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(
-    inputs: Path, out: Path, settings: CtrConfig, embeddings: str = "embeddings", make: bool = True
+    inputs: Path,
+    out: Path,
+    settings: CtrConfig,
+    embeddings: str = "embeddings",
+    make: bool = True,
+    examples_folder: Path | None = None,
+    base: Path | None = None,
+    resumable: bool = False,
 ) -> dict[str, Any]:
     """Runs the executor; the history."""
-    examples = artifact(standard_artifacts.Examples, inputs / "examples")
+    examples = artifact(standard_artifacts.Examples, examples_folder or inputs / "examples")
     examples.split_names = '["train", "eval"]'
     given = {
         "examples": [examples],
@@ -90,11 +100,15 @@ def run(
         given["embeddings"] = [artifact(artifacts.Embeddings, inputs / embeddings)]
     if settings.uses_make and make:
         given["make"] = [artifact(artifacts.Make, inputs / "make")]
+    if base is not None:
+        given["base"] = [artifact(standard_artifacts.Model, base / "model")]
     outputs = {
         "model": [artifact(standard_artifacts.Model, out / "model")],
         "model_run": [artifact(standard_artifacts.ModelRun, out / "run")],
     }
-    properties = {"ingest": to_json(INGEST), "config": to_json(settings), "make_config": to_json(MAKE)}
+    sizes = MAKE if make else dataclasses.replace(MAKE, epochs=0)
+    properties = {"ingest": to_json(INGEST), "config": to_json(settings), "make_config": to_json(sizes)}
+    properties |= {"resumable": 1} if resumable else {}
     Executor().Do(given, outputs, properties)
     return json.loads((out / "run" / "history.json").read_text())
 
@@ -167,6 +181,80 @@ def test_the_exported_model_says_what_it_is_and_brings_its_warm_up(inputs: Path,
     model = SavedModel(folder)
     assert warm_up(model, folder) == 1
     model.close()
+
+
+def write_days(folder: Path, rows: list[Row]) -> None:
+    """Two days of two batches each, and both as one; the eval split is the same."""
+    for name, train in (("first", rows[:64]), ("second", rows[64:128]), ("both", rows[:128])):
+        write_split(folder / name, "train", train)
+        write_split(folder / name, "eval", rows[128:])
+
+
+def test_one_day_after_another_is_as_both_at_once(inputs: Path, rows: list[Row], tmp_path: Path) -> None:
+    write_days(tmp_path / "days", rows)
+    settings = config("simtier_make", train_make=True)
+
+    def train(name: str, **more: Any) -> dict[str, Any]:
+        return run(inputs, tmp_path / name, settings, examples_folder=tmp_path / "days" / name, **more)
+
+    at_once = train("both")
+    train("first", resumable=True)
+    # Every day is one pass, however many passes the first day takes.
+    settings = dataclasses.replace(settings, epochs=3)
+    second = train("second", base=tmp_path / "first", resumable=True)
+    assert second["examples"] == 64
+    assert second["eval"]["logloss"] == pytest.approx(at_once["eval"]["logloss"], abs=1e-6)
+    expected, got = (sorted(saved_variables(tmp_path / name), key=str) for name in ("both", "second"))
+    for one, other in zip(expected, got, strict=True):
+        np.testing.assert_allclose(other, one, atol=1e-6)
+    # A run that does not go on keeps nothing.
+    assert not (tmp_path / "both" / "model" / FOLDER).exists()
+    state = TrainingState.read(str(tmp_path / "second" / "model" / FOLDER))
+    assert (state.steps, state.encoders) == (4, {"image": "image weights", "text": "text weights"})
+
+
+@pytest.mark.parametrize("train_make", [False, True])
+def test_new_encoders_bring_a_make_of_their_own(
+    inputs: Path, rows: list[Row], tmp_path: Path, train_make: bool
+) -> None:
+    write_days(tmp_path / "days", rows)
+    # A rate at which no weight moves by more than a millionth in two steps, and none is rounded back.
+    settings = config("simtier_make", train_make=train_make, learning_rate=1e-9)
+    days = tmp_path / "days"
+    run(inputs, tmp_path / "first", settings, examples_folder=days / "first", resumable=True)
+    given = tmp_path / "given"
+    shutil.copytree(inputs / "transform", given / "transform")
+    write_embeddings(given / "embeddings", make_vectors(), encoder="new")
+    (given / "make").mkdir()
+    with np.load(inputs / "make" / WEIGHTS_FILE) as arrays:
+        new_make = {name: 1 + arrays[name] for name in arrays.files}
+    with (given / "make" / WEIGHTS_FILE).open("wb") as stream:
+        np.savez(stream, **new_make)
+
+    def run_second(encoder: str) -> None:
+        encoders = {modality: f"{modality} {encoder}" for modality in DIMS}
+        (given / "make" / ENCODERS_FILE).write_text(json.dumps(encoders))
+        more = {"examples_folder": days / "second", "base": tmp_path / "first"}
+        run(given, tmp_path / "second", settings, **more)
+
+    with pytest.raises(
+        InputError, match="MAKE was trained with embeddings of the encoders image image weights"
+    ):
+        run_second("weights")
+    run_second("new")
+    saved = saved_variables(tmp_path / "second")
+    for weight in new_make.values():
+        same_shape = [value for value in saved if value.shape == weight.shape]
+        assert min(np.abs(value - weight).max() for value in same_shape) < 1e-6
+    description = read_description(str(tmp_path / "second" / "model" / "Format-Serving"))
+    assert description["encoders"] == {"image": "image new", "text": "text new"}
+
+
+def test_a_base_that_kept_nothing(inputs: Path, tmp_path: Path) -> None:
+    settings = config("id", modalities=())
+    run(inputs, tmp_path / "first", settings)
+    with pytest.raises(InputError, match="expected the state of a training to go on from, found none"):
+        run(inputs, tmp_path / "second", settings, base=tmp_path / "first")
 
 
 def test_a_model_of_ids_needs_no_embeddings(inputs: Path, tmp_path: Path) -> None:

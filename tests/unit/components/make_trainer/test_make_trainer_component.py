@@ -1,7 +1,9 @@
 """MakeTrainer over real records and embeddings."""
 
+import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from tfx.types import standard_artifacts
 
 from components import artifacts
 from components.make_trainer.component import MakeTrainer
-from components.make_trainer.executor import Executor
+from components.make_trainer.executor import ENCODERS_FILE, Executor
 from models.click_training import measure
 from models.content.item_embeddings import ItemEmbeddings
 from models.content.item_index import ItemIndex
@@ -46,17 +48,30 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(inputs: Path, out: Path, embeddings: str = "embeddings") -> dict[str, Any]:
-    """Runs the executor; the history."""
-    examples = artifact(standard_artifacts.Examples, inputs / "examples")
-    examples.split_names = '["train", "eval"]'
+def run(
+    inputs: Path,
+    out: Path,
+    embeddings: str = "embeddings",
+    days: Sequence[str] = ("examples",),
+    base: Path | None = None,
+    settings: MakeConfig = CONFIG,
+) -> dict[str, Any]:
+    """Runs the executor on the last of the days, after the others; the history."""
+    examples = [artifact(standard_artifacts.Examples, inputs / day) for day in days]
+    for day in examples:
+        day.split_names = '["train", "eval"]'
     Executor().Do(
-        {"examples": [examples], "embeddings": [artifact(artifacts.Embeddings, inputs / embeddings)]},
+        {
+            "examples": examples[-1:],
+            "earlier_examples": examples[:-1],
+            "base": [] if base is None else [artifact(artifacts.Make, base / "make")],
+            "embeddings": [artifact(artifacts.Embeddings, inputs / embeddings)],
+        },
         {
             "make": [artifact(artifacts.Make, out / "make")],
             "model_run": [artifact(standard_artifacts.ModelRun, out / "run")],
         },
-        {"config": to_json(CONFIG), "modalities": ",".join(DIMS), "max_behaviors": MAX_BEHAVIORS},
+        {"config": to_json(settings), "modalities": ",".join(DIMS), "max_behaviors": MAX_BEHAVIORS},
     )
     return json.loads((out / "run" / "history.json").read_text())
 
@@ -88,6 +103,32 @@ def test_a_second_training_gives_the_same_weights(inputs: Path, tmp_path: Path) 
     assert len(once.files) > 10 and sorted(once.files) == sorted(again.files)
     for name in once.files:
         np.testing.assert_array_equal(once[name], again[name])
+
+
+def test_earlier_days_come_first_in_their_order(inputs: Path, tmp_path: Path) -> None:
+    rows = make_rows(160)
+    # Their order is that of the days, not that of the names, and their eval splits are not looked at.
+    for name, first, last in (("day-9", 0, 64), ("day-10", 64, 96), ("day-11", 96, 110)):
+        write_split(inputs / name, "train", rows[first:last])
+        write_split(inputs / name, "eval", rows[110:] if name == "day-11" else rows[:1])
+    expected = run(inputs, tmp_path / "whole")
+    got = run(inputs, tmp_path / "days", days=("day-9", "day-10", "day-11"))
+    assert [epoch["logloss"] for epoch in got["epochs"]] == [epoch["logloss"] for epoch in expected["epochs"]]
+    encoders = json.loads((tmp_path / "days" / "make" / ENCODERS_FILE).read_text())
+    assert encoders == {"image": "image weights", "text": "text weights"}
+
+
+def test_begins_with_the_weights_of_the_base(inputs: Path, tmp_path: Path) -> None:
+    run(inputs, tmp_path / "first")
+    # At this rate nothing moves: the weights are those that training began with.
+    still = dataclasses.replace(CONFIG, learning_rate=1e-12, seed=4)
+    run(inputs, tmp_path / "second", base=tmp_path / "first", settings=still)
+    first, second = (np.load(tmp_path / name / "make" / "make.npz") for name in ("first", "second"))
+    for name in first.files:
+        np.testing.assert_allclose(second[name], first[name], atol=1e-7)
+    wider = dataclasses.replace(CONFIG, projection_dim=4)
+    with pytest.raises(InputError, match="the MAKE to go on from is of other sizes"):
+        run(inputs, tmp_path / "third", base=tmp_path / "first", settings=wider)
 
 
 def test_a_modality_without_any_embedding(inputs: Path, tmp_path: Path) -> None:

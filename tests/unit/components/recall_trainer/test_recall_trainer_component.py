@@ -18,6 +18,7 @@ from components import artifacts
 from components.recall_trainer.component import RecallTrainer
 from components.recall_trainer.executor import Executor
 from components.recall_trainer.training import RecallSources, train_recall
+from models.continuation.training_state import FOLDER, TrainingState
 from models.recall.config import RecallConfig
 from serving.model_description import read_description
 from serving.model_server.saved_model import SavedModel
@@ -87,7 +88,13 @@ def artifact(kind: type[types.Artifact], uri: Path) -> Any:
 
 
 def run(
-    inputs: Path, out: Path, settings: RecallConfig, examples: Path | None = None, stats: Path | None = None
+    inputs: Path,
+    out: Path,
+    settings: RecallConfig,
+    examples: Path | None = None,
+    stats: Path | None = None,
+    embeddings: Path | None = None,
+    base: Path | None = None,
 ) -> dict[str, Any]:
     """Runs the executor; the history."""
     impressions = artifact(standard_artifacts.Examples, examples or inputs / "examples")
@@ -98,12 +105,16 @@ def run(
         "item_stats": [artifact(artifacts.ItemStats, stats or inputs / "item_stats")],
     }
     if settings.uses_content:
-        given["embeddings"] = [artifact(artifacts.Embeddings, inputs / "embeddings")]
+        given["embeddings"] = [artifact(artifacts.Embeddings, embeddings or inputs / "embeddings")]
+    if base is not None:
+        given["base"] = [artifact(standard_artifacts.Model, base / "model")]
+        given["earlier_stats"] = given["item_stats"]
     outputs = {
         "model": [artifact(standard_artifacts.Model, out / "model")],
         "model_run": [artifact(standard_artifacts.ModelRun, out / "run")],
     }
-    Executor().Do(given, outputs, {"ingest": to_json(INGEST), "config": to_json(settings)})
+    properties = {"ingest": to_json(INGEST), "config": to_json(settings), "resumable": 1}
+    Executor().Do(given, outputs, properties)
     return json.loads((out / "run" / "history.json").read_text())
 
 
@@ -270,3 +281,34 @@ def test_component_is_wired_by_type() -> None:
     assert whole.exec_properties["config"] == to_json(config())
     with pytest.raises(TypeError):
         RecallTrainer(**channels | {"item_stats": channels["examples"]}, ingest=INGEST, config=config("id"))
+
+
+@pytest.mark.parametrize("encoder", ["weights", "new"])
+def test_goes_on_from_the_base(
+    trained: tuple[Path, dict[str, Any]], inputs: Path, tmp_path: Path, encoder: str
+) -> None:
+    write_embeddings(tmp_path / "embeddings", make_vectors(), encoder=encoder)
+    # No step moves anything: what is found is where training began.
+    settings = config(learning_rate=1e-12, table_learning_rate=1e-12)
+    more = {"embeddings": tmp_path / "embeddings", "base": trained[0]}
+    history = run(inputs, tmp_path / "second", settings, **more)
+    assert history["examples"] == 55  # one pass
+    fresh = tmp_path / "fresh"
+    run(inputs, fresh, settings)
+    known, second, new = (item_vectors(folder) for folder in (trained[0], tmp_path / "second", fresh))
+    id_dim = SIZES["embedding_dim"]
+    assert np.abs(known - new).max() > 0.01
+    np.testing.assert_allclose(second[:, :id_dim], known[:, :id_dim], atol=1e-6)
+    if encoder == "weights":
+        np.testing.assert_allclose(second, known, atol=1e-6)
+    else:
+        # The vectors mean something else now: what read them begins anew, under the gates that were learned.
+        found, begun = (vectors[:, id_dim:] for vectors in (second, new))
+        has_content = np.linalg.norm(begun, axis=1) > 0
+        directions = [
+            part[has_content] / np.linalg.norm(part[has_content], axis=1)[:, None] for part in (found, begun)
+        ]
+        np.testing.assert_allclose(*directions, atol=1e-5)
+    state = TrainingState.read(str(tmp_path / "second" / "model" / FOLDER))
+    # 55 clicks in batches of 16 are four steps a pass: two of the base, one more.
+    assert state.steps == 12

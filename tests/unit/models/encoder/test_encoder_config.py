@@ -10,6 +10,7 @@ NAN = float("nan")
 
 COMMON = [
     ("method", "contrastive"),
+    ("strategy", "parameter_server"),
     ("embedding_dim", 0),
     ("batch_size", 0),
     ("epochs", 0),

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.encoder import trainer
 from models.encoder.build import build_encoder
 from models.encoder.checkpoints import Checkpoints
 from models.encoder.config import EncoderConfig, ImageEncoderConfig, TextEncoderConfig
 from models.encoder.scl_model import SclModel
-from models.encoder.trainer import Schedule, make_optimizer, train_encoder, train_scl, training_dataset
+from models.encoder.trainer import Schedule, make_optimizer, train_encoder, train_scl, training_input
 from transforms.configuration import to_json
 from transforms.input_error import InputError
 
@@ -174,8 +175,8 @@ def test_it_learns_to_find_what_was_bought(files: Files, tmp_path: Path) -> None
 
 def test_the_batches_after_a_resume_are_those_that_would_have_come(files: Files) -> None:
     encoder = build_encoder(IMAGE, files["train"])
-    whole = list(training_dataset(files["train"], encoder, IMAGE).take(14))
-    rest = list(training_dataset(files["train"], encoder, IMAGE, first_step=9).take(5))
+    whole = list(training_input(files["train"], encoder, IMAGE).dataset().take(14))
+    rest = list(training_input(files["train"], encoder, IMAGE).dataset(9).take(5))
     for batch, expected in zip(rest, whole[9:], strict=True):
         for name in expected:
             np.testing.assert_array_equal(batch[name], expected[name], err_msg=name)
@@ -204,7 +205,7 @@ class Script:
     def train(self) -> dict[str, Any]:
         return train_scl(
             self.model,
-            lambda step: training_dataset(self.files, self.encoder, self.config, step),
+            training_input(self.files, self.encoder, self.config),
             Schedule(24, 4),
             self.config,
             self.checkpoints,
@@ -243,6 +244,24 @@ def test_a_training_that_reached_its_last_step_is_not_taken_up_again(files: File
     again = Script(files, tmp_path / "c", [])
     assert again.train() == expected
     assert not again.looks
+
+
+def test_workers_that_see_other_checkpoints_do_not_begin(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # This worker finds none; the chief says that it has one.
+    monkeypatch.setattr(trainer, "hear_chief", lambda step, strategy: 8)
+    with pytest.raises(InputError, match="got one of step 0 where the chief has one of step 8") as caught:
+        train_encoder(IMAGE, files["train"], files["eval"], Checkpoints(str(tmp_path / "c")))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_batch_has_a_pair_for_each_replica() -> None:
+    trainer.check_batch_size(IMAGE, 8)
+    with pytest.raises(
+        InputError, match="image_encoder.batch_size must be at least 9, one for each replica, got 8"
+    ):
+        trainer.check_batch_size(IMAGE, 9)
 
 
 def test_without_an_eval_split_the_last_weights_stay(files: Files, tmp_path: Path) -> None:

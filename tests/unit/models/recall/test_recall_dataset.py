@@ -73,6 +73,17 @@ def test_clicks_before_are_each_as_likely() -> None:
         np.testing.assert_allclose(shares, np.full(count, 1 / count), atol=0.04)
 
 
+def test_clicks_before_come_after_those_of_earlier_days() -> None:
+    # An item of 7 clicks, of which 4 came before this training: each of its examples had 4, 5 or 6 before it.
+    columns = {"item_clicks": np.full(3_000, 7), "earlier_clicks": np.full(3_000, 4)}
+    drawn = _drawn(with_clicks_before(tf.data.Dataset.from_tensor_slices(columns).batch(700), seed=1))
+    shares = np.bincount(drawn, minlength=7) / 3_000
+    np.testing.assert_allclose(shares, [0, 0, 0, 0, 1 / 3, 1 / 3, 1 / 3], atol=0.04)
+    # One that is new today had none.
+    new = {"item_clicks": np.ones(5, np.int64), "earlier_clicks": np.zeros(5, np.int64)}
+    assert not _drawn(with_clicks_before(tf.data.Dataset.from_tensor_slices(new).batch(5), seed=1)).any()
+
+
 def test_clicks_before_change_with_the_pass_and_follow_from_the_seed() -> None:
     dataset, _ = _before(seed=1)
     first, second = _drawn(dataset), _drawn(dataset)
