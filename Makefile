@@ -4,7 +4,7 @@
 ADLENS := .venv/bin/adlens
 DEMO := runs/demo
 
-.PHONY: env demo try-serving test check deploy-check clean
+.PHONY: env demo try-serving test check deploy-check image-replay clean
 .DEFAULT_GOAL := demo
 
 env:
@@ -27,6 +27,10 @@ check: env
 # Renders deploy/ and checks it, without a cluster or Docker.
 deploy-check: env
 	@.venv/bin/python -m scripts.check_deploy
+
+# Replays the Dockerfile on plain Debian and tries the image, without Docker. As root; many minutes, 20 GB for a while.
+image-replay: env
+	@.venv/bin/python -m scripts.replay_image
 
 test: check
 # Two processes, a file at a time in the order of the folders: the whole pipeline runs beside all else.
