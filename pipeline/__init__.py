@@ -1,0 +1,3 @@
+"""Wiring, presets and the command line."""
+
+from transforms import library_setup as library_setup

@@ -19,7 +19,7 @@ SIMULATIONS = ("tiny", "demo", "bench")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command. Returns the exit status: 0, or 1 for what a user can mend."""
+    """Runs one command. Returns the exit status: 0, 1 for what a user can mend, 3 for alerts that were asked for."""
     # The libraries' start-up chatter; what they say later goes to the run's log.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options = _parser().parse_args(arguments)
@@ -44,10 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     simulate = _command(commands, "simulate", _simulate, "write the four logs of a simulated marketplace")
-    simulate.add_argument("--preset", choices=SIMULATIONS, default="tiny")
+    simulate.add_argument("--preset", choices=SIMULATIONS, default="tiny", help="how large; tiny if not said")
     simulate.add_argument("--out", type=Path, required=True, help="the folder to write the logs to")
 
-    importing = commands.add_parser("import", help="make the four logs from real data")
+    text = "make the four logs from real data"
+    importing = commands.add_parser("import", help=text, description=_sentence(text))
     sources = importing.add_subparsers(title="sources", required=True, metavar="SOURCE")
     movielens = _command(sources, "movielens", _import_movielens, "MovieLens ratings and posters")
     movielens.add_argument(
@@ -65,7 +66,17 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--logs", required=True, help="the folder of the four logs")
     run.add_argument("--root", required=True, help="the folder for artifacts, models and the report")
     _add_config(run)
-    run.add_argument("--runner", choices=("local", "beam"), default="local")
+    run.add_argument(
+        "--runner",
+        choices=("local", "beam"),
+        default="local",
+        help="a stage at a time, or all of them as one Beam pipeline",
+    )
+    run.add_argument(
+        "--date",
+        metavar="DAY",
+        help="go on with one day, such as 2024-01-31, or with A..B, one after another",
+    )
     run.add_argument(
         "--beam-arg", action="append", default=[], metavar="FLAG", help="a flag for Beam (repeatable)"
     )
@@ -75,7 +86,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     experiment.add_argument("--logs", required=True, help="the folder of the four logs")
     experiment.add_argument("--root", required=True, help="the folder for artifacts and results")
-    experiment.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=EXPERIMENTS, metavar="NAME")
+    experiment.add_argument(
+        "--only",
+        nargs="+",
+        choices=EXPERIMENTS,
+        default=EXPERIMENTS,
+        metavar="NAME",
+        help=f"of {', '.join(EXPERIMENTS)}",
+    )
     experiment.add_argument(
         "--methods",
         nargs="+",
@@ -87,6 +105,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(experiment)
 
     _add_servers(commands)
+
+    from pipeline.monitoring import cli as monitoring
+
+    monitoring.add_run_argument(run)
+    alerts = _command(commands, "alerts", monitoring.run, "say what of the last run somebody should look at")
+    monitoring.add_arguments(alerts)
+
+    _add_kubeflow(commands)
 
     report = _command(commands, "report", _report, "write the HTML report of a finished run again")
     report.add_argument("--root", required=True, help="the folder that the run was given")
@@ -111,25 +137,44 @@ def _add_servers(commands: argparse._SubParsersAction) -> None:
         server.add_arguments(_command(commands, name, server.run, text))
 
 
+def _add_kubeflow(commands: argparse._SubParsersAction) -> None:
+    """What takes the pipeline to a cluster."""
+    from pipeline.kubeflow import cli, submit_cli
+
+    compiling = _command(commands, "compile", cli.run, "write the pipeline for Kubeflow Pipelines v2")
+    cli.add_arguments(compiling)
+    _add_config(compiling)
+    submitting = _command(
+        commands, "submit", submit_cli.run, "start a compiled pipeline on Kubeflow Pipelines and follow it"
+    )
+    submit_cli.add_arguments(submitting)
+
+
 def _command(
     commands: argparse._SubParsersAction, name: str, run: Callable, text: str
 ) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
+    command = commands.add_parser(name, help=text, description=_sentence(text))
     command.set_defaults(command=run)
     command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return command
 
 
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def _add_config(command: argparse.ArgumentParser) -> None:
     source = command.add_mutually_exclusive_group()
-    source.add_argument("--preset", choices=PRESET_NAMES, default="demo")
+    source.add_argument(
+        "--preset", choices=PRESET_NAMES, default="demo", help="a named configuration; demo if not said"
+    )
     source.add_argument("--config", help="a YAML file of configuration values")
     command.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="a configuration value, e.g. ctr.batch_size=256",
+        help="a configuration value over these, e.g. ctr.batch_size=256 (repeatable)",
     )
 
 
@@ -189,6 +234,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     config = _config(options)
+    from pipeline.monitoring.cli import alert_status
     from pipeline.progress import quiet
     from pipeline.root import Root
 
@@ -196,17 +242,24 @@ def _run(options: argparse.Namespace) -> int:
     print("adlens: loading TensorFlow and TFX", file=sys.stderr, flush=True)
     with quiet(places.log) as out:
         from components.report.table import print_summary
+        from pipeline.daily.plan import parse_dates
+        from pipeline.not_run import NotRun
         from pipeline.run import run
 
+        alerts: list[dict[str, str]] = []
         try:
-            summary = run(options.logs, options.root, config, options.runner, options.beam_arg, out)
-        except InputError:
+            for date in parse_dates(options.date) if options.date else [None]:
+                if date is not None:
+                    print(f"adlens: day {date}", file=out, flush=True)
+                summary = run(options.logs, options.root, config, options.runner, options.beam_arg, out, date)
+                alerts += summary["alerts"]
+        except (InputError, NotRun):
             raise
         except Exception:
             print(f"adlens: a stage failed; {places.log} has all that was said before", file=out)
             raise
     print_summary(summary, Path(Root(options.root).report))
-    return 0
+    return alert_status(alerts, options.alert)
 
 
 def _experiment(options: argparse.Namespace) -> int:
@@ -252,11 +305,8 @@ def _report(options: argparse.Namespace) -> int:
         )
     with quiet(places.log):
         from components.report.table import print_summary
-        from pipeline.config import RunConfig
-        from pipeline.pipeline import create_pipeline
-        from pipeline.run import refresh_report
+        from pipeline.run import refresh_last_report
 
-        nodes = [component.id for component in create_pipeline("", options.root, RunConfig()).components]
-        summary = refresh_report(places, nodes)
+        summary = refresh_last_report(places)
     print_summary(summary, Path(Root(options.root).report))
     return 0

@@ -2,13 +2,17 @@
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
 
 from components.ctr_trainer.component import CtrTrainer
 from components.make_trainer.component import MakeTrainer
 from pipeline.config import RunConfig
+from pipeline.daily.day import Day
+from pipeline.daily.resolvers import earlier_examples, last_blessed_click_model, last_make
 
 BASELINE_NAME = "IdBaseline"
 
@@ -19,19 +23,24 @@ class ClickStages:
 
     Attributes:
         make: trains the knowledge extractor; None where the model has none, or one without a training of its
-            own.
+            own, or on a day that takes that of an earlier one.
         trainer: trains and exports the model.
         baseline: trains and exports the model of IDs alone; None where it is not asked for, or is the model.
+        last_blessed: of a run by days, finds what the day goes on from; None in any other run.
+        resolvers: of a run by days, find what else is needed of earlier ones.
     """
 
     make: MakeTrainer | None
     trainer: CtrTrainer
     baseline: CtrTrainer | None
+    last_blessed: Resolver | None = None
+    resolvers: tuple[Resolver, ...] = ()
 
     @property
     def nodes(self) -> list[BaseNode]:
         """In the order in which they run."""
-        return [node for node in (self.make, self.trainer, self.baseline) if node is not None]
+        nodes = (self.last_blessed, *self.resolvers, self.make, self.trainer, self.baseline)
+        return [node for node in nodes if node is not None]
 
 
 def click_stages(
@@ -39,6 +48,7 @@ def click_stages(
     transform_graph: types.BaseChannel,
     embeddings: types.BaseChannel | None,
     config: RunConfig,
+    day: Day | None = None,
 ) -> ClickStages:
     """Wires the training of the model that `config` names, and of what it needs and is compared with.
 
@@ -47,24 +57,55 @@ def click_stages(
         transform_graph: `TransformGraph` of Transform.
         embeddings: `Embeddings` of CatalogEmbedder; None in a run without encoders.
         config: the configuration of all stages.
+        day: of a run by days.
     """
     ctr = dataclasses.replace(config.ctr, modalities=config.ctr_modalities)
-    make = None
-    if ctr.uses_make and config.make.epochs and embeddings is not None:
-        make = MakeTrainer(
-            examples, embeddings, config.ctr_modalities, config.ingest.max_behaviors, config.make
-        )
+    last_blessed = None if day is None else last_blessed_click_model(day)
+    make, resolvers = _make(examples, embeddings, config, day)
+    found = make or next(iter(resolvers), None)
     trainer = CtrTrainer(
         examples,
         transform_graph,
         config.ingest,
         ctr,
         embeddings=embeddings if ctr.uses_content else None,
-        make=make.outputs["make"] if make is not None else None,
+        make=found.outputs["make"] if found is not None else None,
         make_config=config.make if ctr.uses_make else None,
+        **_base(last_blessed, "model"),
     )
     baseline = None
     if ctr.baseline and ctr.uses_content:
-        baseline = CtrTrainer(examples, transform_graph, config.ingest, ctr.of_ids_alone())
+        of_ids = ctr.of_ids_alone()
+        baseline = CtrTrainer(
+            examples, transform_graph, config.ingest, of_ids, **_base(last_blessed, "baseline")
+        )
         baseline = baseline.with_id(BASELINE_NAME)
-    return ClickStages(make, trainer, baseline)
+    return ClickStages(make, trainer, baseline, last_blessed, resolvers)
+
+
+def _make(
+    examples: types.BaseChannel, embeddings: types.BaseChannel | None, config: RunConfig, day: Day | None
+) -> tuple[MakeTrainer | None, tuple[Resolver, ...]]:
+    """MAKE's training, and what finds it the work of earlier days; or on days without it what finds the last MAKE."""
+    if not (config.ctr.uses_make and config.make.epochs) or embeddings is None:
+        return None, ()
+    last = None if day is None else last_make(day)
+    if day is not None and last is not None and not day.trains_encoders:
+        return None, (last,)
+    # The first day's own examples reach back to the beginning of the logs.
+    earlier = None if day is None or day.first else earlier_examples(day, config.daily.make_days)
+    trainer = MakeTrainer(
+        examples,
+        embeddings,
+        config.ctr_modalities,
+        config.ingest.max_behaviors,
+        config.make,
+        earlier_examples=None if earlier is None else earlier.outputs["examples"],
+        base=None if earlier is None or last is None else last.outputs["make"],
+    )
+    return trainer, () if earlier is None or last is None else (last, earlier)
+
+
+def _base(last_blessed: Resolver | None, name: str) -> dict[str, Any]:
+    """How a trainer of a run by days goes on; of any other run nothing."""
+    return {} if last_blessed is None else {"base": last_blessed.outputs[name], "resumable": True}

@@ -12,12 +12,14 @@ from components.catalog_embedder.config import EmbedderConfig
 from components.encoder_evaluator.config import EncoderEvaluatorConfig
 from components.evaluator.config import EvaluatorConfig
 from components.inspector.config import InspectorConfig
+from components.monitoring.config import MonitoringConfig
 from components.recall_evaluator.config import RecallEvaluatorConfig
 from components.release.config import ReleaseConfig
 from models.ctr.config import CtrConfig
 from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
 from models.make.config import MakeConfig
 from models.recall.config import RecallConfig
+from pipeline.daily.config import DailyConfig
 from serving.retrieval.config import IndexConfig
 from transforms.configuration import from_values
 from transforms.ingest_config import IngestConfig
@@ -72,6 +74,8 @@ class RunConfig:
     recall_evaluator: RecallEvaluatorConfig = field(default_factory=RecallEvaluatorConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
     release: ReleaseConfig = field(default_factory=ReleaseConfig)
+    monitoring: MonitoringConfig = field(default_factory=MonitoringConfig)
+    daily: DailyConfig = field(default_factory=DailyConfig)
 
     def __post_init__(self) -> None:
         for modality in self.modalities:
@@ -136,7 +140,7 @@ _Loader.add_implicit_resolver(
 
 def override(config: RunConfig, values: dict[str, Any]) -> RunConfig:
     """Replaces values of a configuration by those of a nested mapping, as a YAML file has them."""
-    return from_values(RunConfig, _merge(dataclasses.asdict(config), values))
+    return from_values(RunConfig, merge(dataclasses.asdict(config), values))
 
 
 def read_yaml(path: str) -> dict[str, Any]:
@@ -167,13 +171,14 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
         nested: Any = value if value is not None else ""
         for key in reversed(path.split(".")):
             nested = {key: nested}
-        values = _merge(values, nested)
+        values = merge(values, nested)
     return values
 
 
-def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Nested values with others over them."""
     merged = dict(base)
     for key, value in over.items():
         both_nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both_nested else value
+        merged[key] = merge(merged[key], value) if both_nested else value
     return merged

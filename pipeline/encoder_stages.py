@@ -1,5 +1,6 @@
 """Wires the stages of the encoders and of the catalog's embeddings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tfx import types
@@ -14,7 +15,32 @@ from components.catalog_embedder.component import CatalogEmbedder
 from components.encoder_evaluator.component import EncoderEvaluator
 from components.encoder_trainer.component import EncoderTrainer
 from pipeline.config import RunConfig
+from pipeline.daily.day import Day
+from pipeline.daily.resolvers import last_blessed_encoder
 from pipeline.root import Root
+
+
+@dataclass(frozen=True)
+class ServedEncoder:
+    """The encoder that embeds the catalog, as other stages find it.
+
+    Attributes:
+        model: `Model`.
+        blessing: its `ModelBlessing`.
+        baseline: the `Model` that was blessed before it, to be taken where it is not blessed; None: there is none.
+        pushed_model: `PushedModel`.
+    """
+
+    model: types.BaseChannel
+    blessing: types.BaseChannel
+    baseline: types.BaseChannel | None
+    pushed_model: types.BaseChannel
+
+    @classmethod
+    def found_by(cls, resolver: Resolver) -> "ServedEncoder":
+        """That of an earlier day; see `last_blessed_encoder`."""
+        outputs = resolver.outputs
+        return cls(outputs["model"], outputs["model_blessing"], None, outputs["pushed_model"])
 
 
 @dataclass(frozen=True)
@@ -38,9 +64,23 @@ class EncoderStages:
         """In the order in which they run."""
         return [self.trainer, self.baseline, self.evaluator, self.pusher]
 
+    @property
+    def served(self) -> ServedEncoder:
+        """The encoder of this run, or the one before it."""
+        return ServedEncoder(
+            self.trainer.outputs["model"],
+            self.evaluator.outputs["blessing"],
+            self.baseline.outputs["model"],
+            self.pusher.outputs["pushed_model"],
+        )
+
 
 def encoder_stages(
-    modality: str, query_pairs: types.BaseChannel, config: RunConfig, places: Root
+    modality: str,
+    query_pairs: types.BaseChannel,
+    config: RunConfig,
+    places: Root,
+    day: Day | None = None,
 ) -> EncoderStages:
     """Wires the stages of one modality's encoder.
 
@@ -49,16 +89,12 @@ def encoder_stages(
         query_pairs: `QueryPairs` of LogIngest.
         config: the configuration of all stages.
         places: where checkpoints and pushed models go.
+        day: of a run by days.
     """
     name = f"{modality.capitalize()}Encoder"
     encoder_config = config.image_encoder if modality == "image" else config.text_encoder
     trainer = EncoderTrainer(query_pairs, encoder_config, places.checkpoints).with_id(name)
-    baseline = Resolver(
-        strategy_class=BlessedModelStrategy,
-        candidate=trainer.outputs["model"],
-        model=types.Channel(type=standard_artifacts.Model, producer_component_id=trainer.id),
-        model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
-    ).with_id(f"LastBlessed{name}")
+    baseline = last_blessed_encoder(day, modality) if day is not None else _last_blessed(trainer)
     evaluator = EncoderEvaluator(
         model=trainer.outputs["model"],
         model_run=trainer.outputs["model_run"],
@@ -80,23 +116,32 @@ def encoder_stages(
 
 
 def catalog_embedder(
-    catalog: types.BaseChannel, stages: dict[str, EncoderStages], config: RunConfig, places: Root
+    catalog: types.BaseChannel, encoders: Mapping[str, ServedEncoder], config: RunConfig, places: Root
 ) -> CatalogEmbedder:
     """Wires the embedding of the catalog.
 
     Args:
         catalog: `Catalog` of LogIngest.
-        stages: of the encoders, by modality.
+        encoders: by modality.
         config: the configuration of all stages.
         places: where the embedder keeps what it needs to go on.
     """
     channels = {
         f"{modality}_{name}": channel
-        for modality, encoder in stages.items()
+        for modality, encoder in encoders.items()
         for name, channel in (
-            ("model", encoder.trainer.outputs["model"]),
-            ("blessing", encoder.evaluator.outputs["blessing"]),
-            ("baseline", encoder.baseline.outputs["model"]),
+            ("model", encoder.model),
+            ("blessing", encoder.blessing),
+            ("baseline", encoder.baseline),
         )
     }
     return CatalogEmbedder(catalog=catalog, config=config.embedder, cache=places.cache, **channels)
+
+
+def _last_blessed(trainer: EncoderTrainer) -> Resolver:
+    return Resolver(
+        strategy_class=BlessedModelStrategy,
+        candidate=trainer.outputs["model"],
+        model=types.Channel(type=standard_artifacts.Model, producer_component_id=trainer.id),
+        model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id(f"LastBlessed{trainer.id}")

@@ -37,7 +37,7 @@ def stages(store: mlmd.MetadataStore, pipeline_name: str, nodes: Sequence[str]) 
         finished = [entry for entry in executions if entry.last_known_state == _State.COMPLETE]
         if finished:
             last_run = max(executions, key=lambda entry: entry.id)
-            ran = max(finished, key=lambda entry: entry.id)
+            ran = _maker(store, last_run, finished)
             milliseconds = ran.last_update_time_since_epoch - ran.create_time_since_epoch
             found.append(
                 Stage(
@@ -45,18 +45,6 @@ def stages(store: mlmd.MetadataStore, pipeline_name: str, nodes: Sequence[str]) 
                 )
             )
     return found
-
-
-def last_report(store: mlmd.MetadataStore) -> str:
-    """The folder of the last report that the pipeline wrote. Raises InputError where there is none."""
-    reports = [
-        artifact
-        for artifact in store.get_artifacts_by_type("AdlensReport")
-        if artifact.state == metadata_store_pb2.Artifact.LIVE
-    ]
-    if not reports:
-        raise InputError("expected a run that reached its report, found none; `adlens run` goes on with it")
-    return max(reports, key=lambda artifact: artifact.id).uri
 
 
 def last_outputs(store: mlmd.MetadataStore, pipeline_name: str, node: str) -> dict[str, str]:
@@ -76,12 +64,24 @@ def last_outputs(store: mlmd.MetadataStore, pipeline_name: str, node: str) -> di
     ended = [entry.id for entry in executions if entry.last_known_state in (_State.COMPLETE, _State.CACHED)]
     if not ended:
         raise InputError(f"expected a finished {node}, found none; `adlens run` goes on with it")
-    events = [
-        event
-        for event in store.get_events_by_execution_ids([max(ended)])
-        if event.type == metadata_store_pb2.Event.OUTPUT
-    ]
+    events = [event for event in store.get_events_by_execution_ids([max(ended)]) if _is_output(event)]
     uris = {
         artifact.id: artifact.uri for artifact in store.get_artifacts_by_id([e.artifact_id for e in events])
     }
     return {event.path.steps[0].key: uris[event.artifact_id] for event in events}
+
+
+def _maker(
+    store: mlmd.MetadataStore, execution: metadata_store_pb2.Execution, finished: Sequence
+) -> metadata_store_pb2.Execution:
+    """The one of finished executions that made what an execution gave, or found in the cache; else the last."""
+    given = [
+        event.artifact_id for event in store.get_events_by_execution_ids([execution.id]) if _is_output(event)
+    ]
+    events = store.get_events_by_artifact_ids(given) if given else []
+    makers = {event.execution_id for event in events if _is_output(event)}
+    return max(finished, key=lambda entry: (entry.id in makers, entry.id))
+
+
+def _is_output(event: metadata_store_pb2.Event) -> bool:
+    return event.type == metadata_store_pb2.Event.OUTPUT

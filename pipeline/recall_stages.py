@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from tfx import types
 from tfx.components import Pusher
@@ -16,6 +17,9 @@ from components.log_ingest.component import LogIngest
 from components.recall_evaluator.component import RecallEvaluator
 from components.recall_trainer.component import RecallTrainer
 from pipeline.config import RunConfig
+from pipeline.daily.day import Day
+from pipeline.daily.day_config import MEASURED_SPLITS
+from pipeline.daily.resolvers import last_blessed_recall_model
 from pipeline.root import Root
 
 INDEX_BUILDER_NAME = "IndexBuilder"
@@ -54,6 +58,8 @@ def recall_stages(
     embeddings: types.BaseChannel | None,
     config: RunConfig,
     places: Root,
+    day: Day | None = None,
+    earlier_stats: types.BaseChannel | None = None,
 ) -> RecallStages:
     """Wires the stages.
 
@@ -63,7 +69,13 @@ def recall_stages(
         embeddings: `Embeddings` of CatalogEmbedder; None in a run without encoders.
         config: the configuration of all stages.
         places: ROOT.
+        day: of a run by days.
+        earlier_stats: `artifacts.ItemStats` of the day before; None on the first.
     """
+    daily: dict[str, Any] = {}
+    if day is not None:
+        earlier = last_blessed_recall_model(day)
+        daily = {"base": earlier.outputs["model"], "earlier_stats": earlier_stats, "resumable": True}
     trainer = RecallTrainer(
         examples=ingest.outputs["examples"],
         transform_graph=transform_graph,
@@ -71,16 +83,9 @@ def recall_stages(
         ingest=config.ingest,
         config=dataclasses.replace(config.recall, modalities=config.recall_modalities),
         embeddings=embeddings if config.recall.uses_content else None,
+        **daily,
     )
-    last_blessed = Resolver(
-        strategy_class=BlessedModelStrategy,
-        candidate=trainer.outputs["model"],
-        model=types.Channel(type=standard_artifacts.Model, producer_component_id=trainer.id),
-        # The index's: a model whose index was refused was never pushed.
-        model_blessing=types.Channel(
-            type=standard_artifacts.ModelBlessing, producer_component_id=INDEX_BUILDER_NAME
-        ),
-    ).with_id(LAST_BLESSED_NAME)
+    last_blessed = earlier if day is not None else _last_blessed(trainer)
     evaluator = RecallEvaluator(
         examples=ingest.outputs["examples"],
         catalog=ingest.outputs["catalog"],
@@ -88,6 +93,7 @@ def recall_stages(
         model=trainer.outputs["model"],
         config=config.recall_evaluator,
         last_blessed=last_blessed.outputs["model"],
+        **({} if day is None else {"splits": MEASURED_SPLITS}),
     )
     index_builder = IndexBuilder(
         vectors=evaluator.outputs["vectors"],
@@ -105,3 +111,15 @@ def recall_stages(
         ),
     ).with_id(PUSHER_NAME)
     return RecallStages(trainer, last_blessed, evaluator, index_builder, pusher)
+
+
+def _last_blessed(trainer: RecallTrainer) -> Resolver:
+    return Resolver(
+        strategy_class=BlessedModelStrategy,
+        candidate=trainer.outputs["model"],
+        model=types.Channel(type=standard_artifacts.Model, producer_component_id=trainer.id),
+        # The index's: a model whose index was refused was never pushed.
+        model_blessing=types.Channel(
+            type=standard_artifacts.ModelBlessing, producer_component_id=INDEX_BUILDER_NAME
+        ),
+    ).with_id(LAST_BLESSED_NAME)

@@ -25,6 +25,11 @@ class Root:
         return os.path.join(self.path, "metadata.sqlite")
 
     @property
+    def lineage(self) -> str:
+        """What each stage gave where stages run in containers of their own, which share no metadata store."""
+        return os.path.join(self.path, "lineage")
+
+    @property
     def log(self) -> str:
         """What the libraries said during the run."""
         return os.path.join(self.path, "run.log")

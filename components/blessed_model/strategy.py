@@ -2,8 +2,9 @@
 
 from ml_metadata import MetadataStore
 from tfx import types
-from tfx.components.evaluator import constants
 from tfx.dsl.components.common import resolver
+
+from components.blessed_model.verdicts import blessed_models
 
 CANDIDATE = "candidate"
 MODEL = "model"
@@ -43,24 +44,10 @@ class BlessedModelStrategy(resolver.ResolverStrategy):
             `candidate` as it came, and at most one `model` with its `model_blessing`.
         """
         candidates = {artifact.id for artifact in input_dict[CANDIDATE]}
-        models = {artifact.id: artifact for artifact in input_dict[MODEL] if artifact.id not in candidates}
-        blessings = sorted(
-            (artifact for artifact in input_dict[MODEL_BLESSING] if _model_id(artifact) in models),
-            key=lambda artifact: artifact.id,
-        )
-        last = [artifact for artifact in blessings if _is_blessed(artifact)][-1:]
+        others = [artifact for artifact in input_dict[MODEL] if artifact.id not in candidates]
+        last = blessed_models(others, input_dict[MODEL_BLESSING])[-1:]
         return {
             CANDIDATE: input_dict[CANDIDATE],
-            MODEL: [models[_model_id(artifact)] for artifact in last],
-            MODEL_BLESSING: last,
+            MODEL: [model for model, _ in last],
+            MODEL_BLESSING: [blessing for _, blessing in last],
         }
-
-
-def _model_id(blessing: types.Artifact) -> int:
-    return blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY)
-
-
-def _is_blessed(blessing: types.Artifact) -> bool:
-    return (
-        blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
-    )

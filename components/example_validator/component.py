@@ -23,6 +23,9 @@ class ExampleValidatorSpec(component_spec.ComponentSpec):
     INPUTS: ClassVar = {
         executor.STATISTICS: component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
         executor.SCHEMA: component_spec.ChannelParameter(type=standard_artifacts.Schema),
+        executor.PREVIOUS_STATISTICS: component_spec.ChannelParameter(
+            type=standard_artifacts.ExampleStatistics, optional=True
+        ),
     }
     OUTPUTS: ClassVar = {
         executor.ANOMALIES: component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies),
@@ -34,8 +37,9 @@ class ExampleValidator(base_component.BaseComponent):
 
     TFX's own component validates each split against the schema alone: it hands no other statistics to TFDV,
     so comparators in the schema never run. This one also compares training with what comes after it (skew:
-    train against eval, train against test) and each span of time with the one before it (drift: train, eval,
-    test).
+    train against eval, train against test) and each span of time with the one before it (drift). Of a run by
+    day that is the train split against that of the day before; where there is no day before, each split
+    against the one before it (train, eval, test).
 
     The output is read like that of TFX's component (`Split-<name>/SchemaDiff.pb`); beside it lie
     `Skew-<name>/SchemaDiff.pb` and `Drift-<name>/SchemaDiff.pb`, which also hold the distance of every
@@ -53,6 +57,7 @@ class ExampleValidator(base_component.BaseComponent):
         skew_threshold: float = 0.1,
         drift_threshold: float = 0.1,
         ignore_features: Sequence[str] = (),
+        previous_statistics: types.BaseChannel | None = None,
     ):
         """Wires the component.
 
@@ -65,6 +70,8 @@ class ExampleValidator(base_component.BaseComponent):
             drift_threshold: the same for drift.
             ignore_features: features of the schema that are validated and not compared: ids and times, whose
                 values are expected to change from day to day.
+            previous_statistics: `ExampleStatistics` of the day before, of which the train split is read. No
+                channel, or one without an artifact: drift is looked for between the splits.
         Raises:
             InputError: if a threshold is out of its range.
         """
@@ -77,6 +84,7 @@ class ExampleValidator(base_component.BaseComponent):
             spec=ExampleValidatorSpec(
                 statistics=statistics,
                 schema=schema,
+                previous_statistics=previous_statistics,
                 anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
                 skew_threshold=float(skew_threshold),
                 drift_threshold=float(drift_threshold),

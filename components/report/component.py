@@ -7,13 +7,19 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components import artifacts
+from components.monitoring.config import MonitoringConfig
 from components.report import executor
+from transforms.configuration import to_json
 
 
 class ReportSpec(component_spec.ComponentSpec):
     """Inputs, parameters and output of `Report`."""
 
-    PARAMETERS: ClassVar = {"root": component_spec.ExecutionParameter(type=str)}
+    PARAMETERS: ClassVar = {
+        "root": component_spec.ExecutionParameter(type=str),
+        "monitoring": component_spec.ExecutionParameter(type=str),
+        "date": component_spec.ExecutionParameter(type=str, optional=True),
+    }
     INPUTS: ClassVar = {
         "rejects": component_spec.ChannelParameter(type=artifacts.Rejects),
         "item_stats": component_spec.ChannelParameter(type=artifacts.ItemStats),
@@ -86,6 +92,8 @@ class Report(base_component.BaseComponent):
         recall_evaluation: types.BaseChannel | None = None,
         index_evaluation: types.BaseChannel | None = None,
         pushed_recall: types.BaseChannel | None = None,
+        monitoring: MonitoringConfig | None = None,
+        date: str | None = None,
     ):
         """Wires the component.
 
@@ -110,6 +118,8 @@ class Report(base_component.BaseComponent):
             recall_evaluation: `ModelEvaluation` of the RecallEvaluator.
             index_evaluation: `ModelEvaluation` of the IndexBuilder.
             pushed_recall: `PushedModel` of recall's Pusher, also where it pushed nothing.
+            monitoring: the thresholds of alerts; None: the defaults.
+            date: the run's day (ISO), of which `ROOT/days` keeps a record; None of a run that knows no days.
         """
         super().__init__(
             ReportSpec(
@@ -135,6 +145,8 @@ class Report(base_component.BaseComponent):
                 index_evaluation=index_evaluation,
                 pushed_recall=pushed_recall,
                 root=root,
+                monitoring=to_json(monitoring or MonitoringConfig()),
+                date=date,
                 report=types.Channel(type=artifacts.Report),
             )
         )

@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.report import files
+from components.report.day_record import DAYS_FOLDER
 from components.report.inputs import ReportInputs
 from components.report.writer import INPUTS, write_report
 
@@ -43,16 +44,18 @@ class Executor(base_executor.BaseExecutor):
         Args:
             input_dict: one artifact for each of the spec's inputs, at most one for the optional ones.
             output_dict: `report`, one artifact.
-            exec_properties: `root`.
+            exec_properties: `root`, `monitoring` (JSON), and of a run that knows days `date`.
         Raises:
             InputError: if an artifact's file is missing or unreadable.
         """
         places: dict[str, Any] = {name: artifact_utils.get_single_uri(input_dict[name]) for name in FOLDERS}
         places |= {name: input_dict[name][0].uri for name in OPTIONAL_FOLDERS if input_dict.get(name)}
         places |= {name: _destination(input_dict[name][0]) for name in PUSHED if input_dict.get(name)}
-        inputs = ReportInputs(**places)
+        root, date = exec_properties["root"], exec_properties.get("date")
+        days = os.path.join(root, DAYS_FOLDER) if date else None
+        inputs = ReportInputs(**places, monitoring=exec_properties["monitoring"], days=days, date=date)
         report = artifact_utils.get_single_uri(output_dict["report"])
-        write_report(inputs, [], Path(exec_properties["root"]), report)
+        write_report(inputs, [], Path(root), report)
         files.write_text(os.path.join(report, INPUTS), inputs.to_json())
 
 

@@ -19,6 +19,19 @@ def exists(uri: str) -> bool:
     return filesystem.get_file_info(path).type != fs.FileType.NotFound
 
 
+def modified_at(uri: str) -> float:
+    """When a file was written last, in seconds since 1970-01-01 UTC.
+
+    Raises:
+        InputError: if there is no such file.
+    """
+    filesystem, path = _resolve(uri)
+    modified = filesystem.get_file_info(path).mtime
+    if modified is None:
+        raise InputError(f"report: expected the file {uri}, found none")
+    return modified.timestamp()
+
+
 def read_bytes(uri: str) -> bytes:
     """The whole file.
 

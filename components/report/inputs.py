@@ -31,6 +31,9 @@ class ReportInputs:
         recall_evaluation: `metrics.json` of the RecallEvaluator; None likewise.
         index_evaluation: `metrics.json` of the IndexBuilder; None likewise.
         pushed_recall: where the Pusher put the recall model with its index, or None.
+        monitoring: the thresholds of alerts, a `MonitoringConfig` as JSON; None: its defaults.
+        days: the ledger, `ROOT/days`; None of a run that knows no days.
+        date: the run's day (ISO); None of a run that knows no days.
     """
 
     rejects: str
@@ -54,6 +57,9 @@ class ReportInputs:
     recall_evaluation: str | None = None
     index_evaluation: str | None = None
     pushed_recall: str | None = None
+    monitoring: str | None = None
+    days: str | None = None
+    date: str | None = None
 
     def to_json(self) -> str:
         """The text that `from_json` reads."""

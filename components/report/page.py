@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from components.report import formats, parts, plots
+from components.report.day_section import render_days
 from components.report.document import render_document
 from components.report.encoder_section import render_encoders
 from components.report.example_section import render_examples
@@ -19,6 +20,10 @@ from components.report.training_section import render_training
 
 # Kinds of anomaly, by what they compare.
 KINDS = {"schema": "with the schema", "skew": "training, serving", "drift": "training, eval"}
+# The gravest come first.
+MAX_ALERTS = 8
+# Of a run that knows days.
+DAY_BEFORE = "the day before"
 
 
 def render_page(record: RunRecord, summary: dict[str, Any], written_at: datetime) -> str:
@@ -32,6 +37,8 @@ def render_page(record: RunRecord, summary: dict[str, Any], written_at: datetime
     body = tag(
         "main",
         _header(record, summary, written_at),
+        _alerts(summary["alerts"]),
+        render_days(summary["days"]),
         render_metrics(record, summary["ctr"]),
         render_inspection(record.inspection),
         render_recall(record.recall, summary["recall"], summary["pushed"].get("recall")),
@@ -69,6 +76,20 @@ def _verdict(record: RunRecord, pushed: dict[str, str]) -> Markup:
         return tag("div", tag("strong", "Blessed, but not pushed"), class_="verdict bad", role="status")
     where = join([" to ", tag("code", pushed["ctr"])])
     return tag("div", tag("strong", "Blessed and pushed"), where, class_="verdict good", role="status")
+
+
+def _alerts(alerts: Sequence[dict[str, str]]) -> Markup | None:
+    """What `adlens alerts` would say."""
+    if not alerts:
+        return None
+    listed = [
+        tag("li", tag("b", alert["kind"], " ", alert["subject"]), ": ", alert["text"])
+        for alert in alerts[:MAX_ALERTS]
+    ]
+    if len(alerts) > MAX_ALERTS:
+        listed.append(tag("li", f"{formats.count(len(alerts) - MAX_ALERTS)} more are in summary.json"))
+    said = tag("strong", f"{formats.count(len(alerts))} alert{'s' if len(alerts) > 1 else ''}")
+    return tag("div", said, tag("ul", listed), class_="verdict small bad")
 
 
 def _logs(record: RunRecord, logs: dict[str, Any]) -> Markup:
@@ -146,7 +167,7 @@ def _anomalies(anomalies: Sequence[dict[str, str]]) -> Markup:
     rows = [
         (
             a["split"],
-            KINDS.get(a["kind"], a["kind"]),
+            DAY_BEFORE if (a["kind"], a["split"]) == ("drift", "train") else KINDS.get(a["kind"], a["kind"]),
             a["feature"] or "all",
             f"{a['short']}. {a['description']}",
         )

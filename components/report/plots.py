@@ -1,11 +1,7 @@
-"""The report's plots: SVG made here, so that the page needs neither a script nor the network.
-
-Colors come from the page's style by class, so that a plot follows light and dark. Every plot is a figure with
-a title, a sentence that says how to read it, and its numbers as a table for those who cannot see it.
-"""
+"""The report's plots: SVG made here, so that the page needs neither a script nor the network."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +9,26 @@ import numpy as np
 import numpy.typing as npt
 
 from components.report import formats
+from components.report.drawing import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    draw_figure,
+    draw_grid,
+    draw_line,
+    draw_nothing,
+    draw_path,
+    draw_rectangle,
+    draw_table,
+    is_finite,
+)
 from components.report.markup import Markup, join, tag
 from components.report.scale import Scale, nice_bounds
 from components.report.summary import Stage
 
-WIDTH, HEIGHT = 460, 280
-LEFT, RIGHT, TOP, BOTTOM = 46, WIDTH - 12, 28, HEIGHT - 44
 MAX_POINTS = 300
 MAX_TABLE_ROWS = 20
 # Share of the span over which the training loss is averaged for the bold line.
@@ -64,16 +74,16 @@ def group_plot(
         shown = [formats.metric(group[metric])] + ([] if beside is None else [formats.metric(other)])
         rows.append((name, *shown, formats.count(count)))
     head = ("group", metric, *(() if beside is None else ("IDs alone",)), "impressions")
-    return _figure(title, reading, _bars(bars, base), _table(head, rows))
+    return draw_figure(title, reading, _bars(bars, base), draw_table(head, rows))
 
 
 def calibration_plot(points: Sequence[dict[str, Any]]) -> Markup:
     """Predicted against observed click rate, with the diagonal of a perfectly calibrated model."""
     points = [
-        p for p in points if p["impressions"] > 0 and _finite(p["predicted"]) and _finite(p["observed"])
+        p for p in points if p["impressions"] > 0 and is_finite(p["predicted"]) and is_finite(p["observed"])
     ]
     if not points:
-        return _empty("Calibration", "No impressions to show.")
+        return draw_nothing("Calibration", "No impressions to show.")
     _, high = nice_bounds(0, max(max(p["predicted"], p["observed"]) for p in points))
     x, y = Scale(0, high, LEFT, RIGHT), Scale(0, high, BOTTOM, TOP)
     most = max(p["impressions"] for p in points)
@@ -91,7 +101,7 @@ def calibration_plot(points: Sequence[dict[str, Any]]) -> Markup:
         )
         for p in points
     ]
-    diagonal = _line([(x(0), y(0)), (x(high), y(high))], "reference")
+    diagonal = draw_line([(x(0), y(0)), (x(high), y(high))], "reference")
     body = join([_axes(x, y, "predicted", "observed"), diagonal, dots])
     rows = [
         (f"{p['predicted']:.4f}", f"{p['observed']:.4f}", formats.count(int(p["impressions"])))
@@ -100,7 +110,9 @@ def calibration_plot(points: Sequence[dict[str, Any]]) -> Markup:
     reading = (
         "Observed click rate against the predicted one; on the dashed line both agree. Area is impressions."
     )
-    return _figure("Calibration", reading, body, _table(("predicted", "observed", "impressions"), rows))
+    return draw_figure(
+        "Calibration", reading, body, draw_table(("predicted", "observed", "impressions"), rows)
+    )
 
 
 def training_plot(
@@ -109,9 +121,9 @@ def training_plot(
     reading: str = "LogLoss of the training batches in time order; the bold line is their moving mean.",
 ) -> Markup:
     """The training loss by examples seen: each point faint, their moving mean bold."""
-    points = [(p["examples"], p["loss"]) for p in curve if p["loss"] is not None and _finite(p["loss"])]
+    points = [(p["examples"], p["loss"]) for p in curve if p["loss"] is not None and is_finite(p["loss"])]
     if len(points) < 2:
-        return _empty(title, "Too few points for a curve.")
+        return draw_nothing(title, "Too few points for a curve.")
     examples = np.array([point[0] for point in points], np.float64)
     losses = np.array([point[1] for point in points], np.float64)
     smooth = _moving_mean(losses, max(1, round(SMOOTHING * len(losses))))
@@ -123,13 +135,13 @@ def training_plot(
     body = join(
         [
             _axes(x, y, "examples", "loss"),
-            _line([(x(examples[i]), y(min(losses[i], high))) for i in kept], "faint"),
-            _line([(x(examples[i]), y(min(smooth[i], high))) for i in kept], "curve"),
+            draw_line([(x(examples[i]), y(min(losses[i], high))) for i in kept], "faint"),
+            draw_line([(x(examples[i]), y(min(smooth[i], high))) for i in kept], "curve"),
         ]
     )
     listed = kept[:: max(1, math.ceil(len(kept) / MAX_TABLE_ROWS))]
     rows = [(formats.count(int(examples[i])), f"{losses[i]:.4f}", f"{smooth[i]:.4f}") for i in listed]
-    return _figure(title, reading, body, _table(("examples", "loss", "moving mean"), rows))
+    return draw_figure(title, reading, body, draw_table(("examples", "loss", "moving mean"), rows))
 
 
 def accuracy_plot(evaluations: Sequence[dict[str, Any]], title: str) -> Markup:
@@ -140,7 +152,7 @@ def accuracy_plot(evaluations: Sequence[dict[str, Any]], title: str) -> Markup:
         title: of the plot.
     """
     if len(evaluations) < 2:
-        return _empty(title, "Too few evaluations for a curve.")
+        return draw_nothing(title, "Too few evaluations for a curve.")
     lines = {"Acc@1": "acc@1", "Acc@5": "acc@5"}
     reading = "How often the positive is the first, or among the first five, on the eval split."
     _, high = nice_bounds(0, max(evaluation[name] for evaluation in evaluations for name in lines.values()))
@@ -157,9 +169,9 @@ def epoch_plot(
         lines: by the line's name, the name of its figure in the epochs; the first is bold.
         y_name, title, reading: of the plot.
     """
-    values = [row[name] for row in epochs for name in lines.values() if _finite(row[name])]
+    values = [row[name] for row in epochs for name in lines.values() if is_finite(row[name])]
     if not values:
-        return _empty(title, "No epoch to show.")
+        return draw_nothing(title, "No epoch to show.")
     return _progress(epochs, "epoch", lines, y_name, title, reading, nice_bounds(min(values), max(values)))
 
 
@@ -178,11 +190,11 @@ def _progress(
     drawn = []
     ends = {}
     for name, kind in zip(lines.values(), ("curve", "second"), strict=False):
-        points = [(x(row[at]), y(row[name])) for row in rows if _finite(row[name])]
+        points = [(x(row[at]), y(row[name])) for row in rows if is_finite(row[name])]
         if points:
             ends[name] = points[-1]
             drawn += [
-                _line(points, kind),
+                draw_line(points, kind),
                 tag("circle", cx=points[-1][0], cy=points[-1][1], r=3, class_=kind),
             ]
     for label, name in lines.items():
@@ -197,7 +209,7 @@ def _progress(
         for row in rows[:: math.ceil(len(rows) / MAX_TABLE_ROWS)]
     ]
     body = join([_axes(x, y, f"{at}s", y_name), drawn])
-    return _figure(title, reading, body, _table((at, *lines), listed))
+    return draw_figure(title, reading, body, draw_table((at, *lines), listed))
 
 
 def gate_plot(gate: Sequence[dict[str, Any]]) -> Markup:
@@ -217,7 +229,7 @@ def gate_plot(gate: Sequence[dict[str, Any]]) -> Markup:
         "of each bucket; below it, items)."
     )
     head = ("clicks from", "content", "IDs", "content's part", "items")
-    return _figure("Gate weights", reading, _bars(bars, 0.0), _table(head, rows))
+    return draw_figure("Gate weights", reading, _bars(bars, 0.0), draw_table(head, rows))
 
 
 def recall_plot(stages: dict[str, Any], ways: dict[str, str]) -> Markup:
@@ -230,18 +242,18 @@ def recall_plot(stages: dict[str, Any], ways: dict[str, str]) -> Markup:
     title = "Click-recall by K"
     shown = {"staged": "curve", "popular": "second"}
     lines = {
-        way: [(int(k), value) for k, value in stages[way]["all"]["click_recall"].items() if _finite(value)]
+        way: [(int(k), value) for k, value in stages[way]["all"]["click_recall"].items() if is_finite(value)]
         for way in shown
     }
     ks = [k for line in lines.values() for k, _ in line]
     if not ks:
-        return _empty(title, "No click in the test days.")
+        return draw_nothing(title, "No click in the test days.")
     x = Scale(min(ks), max(max(ks), min(ks) + 1), LEFT, RIGHT, log=True)
     y = Scale(0, nice_bounds(0, max(value for line in lines.values() for _, value in line))[1], BOTTOM, TOP)
     drawn, rows = [], []
     for way, line in lines.items():
         points = [(x(k), y(value)) for k, value in line]
-        drawn.append(_line(points, shown[way]))
+        drawn.append(draw_line(points, shown[way]))
         drawn += [tag("circle", cx=place, cy=height, r=3, class_=shown[way]) for place, height in points]
         if points:
             # The bold line's name stands above its middle, the other's below.
@@ -253,7 +265,7 @@ def recall_plot(stages: dict[str, Any], ways: dict[str, str]) -> Markup:
         rows += [(ways[way], formats.count(k), formats.metric(value)) for k, value in line]
     reading = "Share of the test days' clicks whose item is among the first K."
     body = join([_axes(x, y, "recalled items", "click-recall"), drawn])
-    return _figure(title, reading, body, _table(("way", "K", "click-recall"), rows))
+    return draw_figure(title, reading, body, draw_table(("way", "K", "click-recall"), rows))
 
 
 def popularity_plot(impressions: npt.NDArray[np.int64]) -> Markup:
@@ -264,7 +276,7 @@ def popularity_plot(impressions: npt.NDArray[np.int64]) -> Markup:
     """
     shown = impressions[impressions > 0]
     if len(shown) < 2:
-        return _empty("Item popularity", "Fewer than two items were shown in the training days.")
+        return draw_nothing("Item popularity", "Fewer than two items were shown in the training days.")
     ranks = sorted({round(rank) for rank in np.geomspace(1, len(shown), MAX_POINTS)})
     x = Scale(1, float(len(shown)), LEFT, RIGHT, log=True)
     y = Scale(1, float(10 ** max(1, math.ceil(math.log10(shown[0])))), BOTTOM, TOP, log=True)
@@ -273,8 +285,8 @@ def popularity_plot(impressions: npt.NDArray[np.int64]) -> Markup:
     body = join(
         [
             _axes(x, y, "rank of the item", "impressions"),
-            _path(area, "area", close=True),
-            _line(line, "curve"),
+            draw_path(area, "area", close=True),
+            draw_line(line, "curve"),
         ]
     )
     head = max(1, math.ceil(len(shown) / 100))
@@ -285,7 +297,7 @@ def popularity_plot(impressions: npt.NDArray[np.int64]) -> Markup:
     )
     listed = ranks[:: math.ceil(len(ranks) / MAX_TABLE_ROWS)]
     rows = [(formats.count(rank), formats.count(int(shown[rank - 1]))) for rank in listed]
-    return _figure("Item popularity", reading, body, _table(("rank", "impressions"), rows))
+    return draw_figure("Item popularity", reading, body, draw_table(("rank", "impressions"), rows))
 
 
 def stage_plot(stages: Sequence[Stage]) -> Markup:
@@ -300,7 +312,7 @@ def stage_plot(stages: Sequence[Stage]) -> Markup:
         end = x(stage["seconds"])
         body += [
             tag("text", _fit(stage["name"]), x=label - 8, y=middle + 4, class_="label", text_anchor="end"),
-            _rectangle(
+            draw_rectangle(
                 label, middle - 8, max(1.5, end - label), 16, "bar cached" if stage["cached"] else "bar"
             ),
             tag("text", said, x=end + 7, y=middle + 4, class_="value"),
@@ -308,7 +320,9 @@ def stage_plot(stages: Sequence[Stage]) -> Markup:
     total = formats.seconds(sum(stage["seconds"] for stage in stages))
     rows = [(s["name"], formats.seconds(s["seconds"]), "yes" if s["cached"] else "no") for s in stages]
     reading = f"{total} in all. Cached stages had finished in an earlier run."
-    return _figure("Time by stage", reading, join(body), _table(("stage", "time", "cached"), rows), height)
+    return draw_figure(
+        "Time by stage", reading, join(body), draw_table(("stage", "time", "cached"), rows), height
+    )
 
 
 def _bars(bars: Sequence[Bar], base: float) -> Markup:
@@ -317,7 +331,7 @@ def _bars(bars: Sequence[Bar], base: float) -> Markup:
     # Room above the highest bar for its number.
     y = Scale(low, high, BOTTOM - 12, TOP)
     room = (RIGHT - LEFT) / max(1, len(bars))
-    body = [_horizontal_grid(y)]
+    body = [draw_grid(y)]
     for index, bar in enumerate(bars):
         middle = LEFT + room * (index + 0.5)
         body += [
@@ -325,7 +339,7 @@ def _bars(bars: Sequence[Bar], base: float) -> Markup:
             tag("text", bar.note, x=middle, y=BOTTOM + 24, class_="tick", text_anchor="middle"),
         ]
         body += _pair(bar, middle, room, y, base)
-    body.append(_line([(LEFT, y(base)), (RIGHT, y(base))], "axis"))
+    body.append(draw_line([(LEFT, y(base)), (RIGHT, y(base))], "axis"))
     return join(body)
 
 
@@ -347,7 +361,7 @@ def _pair(bar: Bar, middle: float, room: float, y: Scale, base: float) -> list[M
 
 def _standing(left: float, width: float, height: float, y: Scale, base: float, kind: str) -> Markup:
     top, bottom = sorted((y(height), y(base)))
-    return _rectangle(left, top, width, max(1, bottom - top), kind)
+    return draw_rectangle(left, top, width, max(1, bottom - top), kind)
 
 
 def _axes(x: Scale, y: Scale, x_name: str, y_name: str) -> Markup:
@@ -359,48 +373,7 @@ def _axes(x: Scale, y: Scale, x_name: str, y_name: str) -> Markup:
         tag("text", x_name, x=(LEFT + RIGHT) / 2, y=HEIGHT - 8, class_="name", text_anchor="middle"),
         tag("text", y_name, x=LEFT - 38, y=TOP - 14, class_="name"),
     ]
-    return join([_horizontal_grid(y), _line([(LEFT, BOTTOM), (RIGHT, BOTTOM)], "axis"), ticks, names])
-
-
-def _horizontal_grid(y: Scale) -> Markup:
-    return join(
-        [
-            _line([(LEFT, y(value)), (RIGHT, y(value))], "grid"),
-            tag("text", formats.compact(value), x=LEFT - 7, y=y(value) + 4, class_="tick", text_anchor="end"),
-        ]
-        for value in y.ticks()
-    )
-
-
-def _figure(title: str, reading: str, body: Markup, table: Markup, height: float = HEIGHT) -> Markup:
-    drawing = tag(
-        "svg", body, viewBox=f"0 0 {WIDTH} {height:.6g}", role="img", aria_label=f"{title}. {reading}"
-    )
-    numbers = tag("details", tag("summary", "Numbers"), tag("div", table, class_="scroll"))
-    return tag("figure", tag("h3", title), tag("figcaption", reading), drawing, numbers)
-
-
-def _empty(title: str, reading: str) -> Markup:
-    return tag("figure", tag("h3", title), tag("figcaption", reading))
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
-    top = tag("tr", [tag("th", name, scope="col", class_="n") for name in head])
-    body = [tag("tr", [tag("td", cell, class_="n") for cell in row]) for row in rows]
-    return tag("table", tag("thead", top), tag("tbody", body))
-
-
-def _line(points: Sequence[tuple[float, float]], kind: str) -> Markup:
-    return _path(points, kind, close=False)
-
-
-def _path(points: Sequence[tuple[float, float]], kind: str, close: bool) -> Markup:
-    steps = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return tag("polygon" if close else "polyline", points=steps, class_=kind)
-
-
-def _rectangle(x: float, y: float, width: float, height: float, kind: str) -> Markup:
-    return tag("rect", x=x, y=y, width=width, height=height, rx=2, class_=kind)
+    return join([draw_grid(y), draw_line([(LEFT, BOTTOM), (RIGHT, BOTTOM)], "axis"), ticks, names])
 
 
 def _kind(group: int | str) -> str:
@@ -409,10 +382,6 @@ def _kind(group: int | str) -> str:
 
 def _fit(name: str) -> str:
     return name if len(name) <= 18 else name[:17] + "…"
-
-
-def _finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
 
 
 def _spread(length: int) -> list[int]:

@@ -8,10 +8,13 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from components.monitoring.config import MonitoringConfig
 from components.report import files
+from components.report.day_record import read_day_records
 from components.report.encoder_record import EncoderRecord
 from components.report.inputs import ReportInputs
 from components.report.recall_record import RecallRecord
+from transforms.configuration import from_json
 from transforms.input_error import InputError
 
 # Enough to see what is wrong, and a bound on what a page of a very bad log weighs.
@@ -38,6 +41,9 @@ class RunRecord:
         baseline_history: `history.json` of the ID model beside it, or None.
         make_history: `history.json` of MAKE's own training, or None.
         recall: what it knows of recall, or None in a run without it.
+        monitoring: the thresholds of alerts.
+        date: the run's day (ISO), or None of a run that knows no days.
+        days: the records of the days before and after it, in their order.
     """
 
     counts: dict[str, Any]
@@ -54,6 +60,9 @@ class RunRecord:
     baseline_history: dict[str, Any] | None
     make_history: dict[str, Any] | None
     recall: RecallRecord | None
+    monitoring: MonitoringConfig
+    date: str | None
+    days: list[dict[str, Any]]
 
     @classmethod
     def load(cls, inputs: ReportInputs) -> Self:
@@ -81,6 +90,9 @@ class RunRecord:
             baseline_history=_read_optional(inputs.baseline_run, "history.json"),
             make_history=_read_optional(inputs.make_run, "history.json"),
             recall=read_recall(inputs),
+            monitoring=from_json(MonitoringConfig, inputs.monitoring or "{}"),
+            date=inputs.date,
+            days=read_other_days(inputs),
         )
 
 
@@ -104,6 +116,13 @@ def read_recall(inputs: ReportInputs) -> RecallRecord | None:
     if run is None or evaluation is None or index_evaluation is None:
         return None
     return RecallRecord.load(run, evaluation, index_evaluation, inputs.pushed_recall)
+
+
+def read_other_days(inputs: ReportInputs) -> list[dict[str, Any]]:
+    """The ledger's records of the other days; that of this day is made anew with each report."""
+    if inputs.days is None:
+        return []
+    return [record for record in read_day_records(inputs.days) if record["date"] != inputs.date]
 
 
 def read_reject_examples(folder: str, rejects: dict[str, dict[str, int]]) -> list[dict[str, Any]]:

@@ -129,13 +129,15 @@ svg polyline { fill: none; stroke-width: 1; }
 svg .reference { stroke: var(--soft); stroke-dasharray: 4 4; }
 svg .curve { stroke: var(--accent); stroke-width: 2; stroke-linejoin: round; }
 svg .second { stroke: var(--new); stroke-width: 2; stroke-linejoin: round; }
+svg .third { stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 2 3; }
+svg .refused { fill: var(--card); stroke: var(--bad); stroke-width: 2.5; }
 svg .faint { stroke: var(--faint); }
 svg .area { fill: var(--accent-soft); }
 svg .bar { fill: var(--accent); }
 svg .bar.new { fill: var(--new); }
 svg .bar.cached, svg .bar.beside { fill: var(--faint); }
 svg .bar.beside.new { fill: var(--new); fill-opacity: 0.4; }
-svg circle.curve { fill: var(--accent); } svg circle.second { fill: var(--new); }
+svg circle.curve { fill: var(--accent); } svg circle.second { fill: var(--new); } svg circle.third { fill: var(--soft); }
 .tile .beside { font-size: 12.5px; line-height: 1.4; margin-top: auto; padding-top: 6px; font-variant-numeric: tabular-nums; }
 svg .dot { fill: var(--accent); fill-opacity: 0.55; stroke: var(--accent); }
 @media (max-width: 860px) {

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+from components.monitoring.find_alerts import find_alerts
+from components.report.day_record import build_day_record
 from components.report.recall_summary import summarize_recall
 from components.report.run_record import RunRecord
 
@@ -51,7 +53,29 @@ def build_summary(record: RunRecord, stages: Sequence[Stage], root: Path) -> dic
         "pushed": _pushed(record, root),
         "stages": [dict(stage) for stage in stages],
     }
-    return _finite(summary)
+    summary = _finite(summary)
+    summary["alerts"] = _alerts(record, summary)
+    summary["days"] = _days(record, summary)
+    return summary
+
+
+def _alerts(record: RunRecord, summary: dict[str, Any]) -> list[dict[str, str]]:
+    reasons = {"ctr": record.results["validation"]["reasons"]}
+    reasons |= {f"{name}_encoder": encoder.metrics["reasons"] for name, encoder in record.encoders.items()}
+    if record.recall is not None:
+        reasons["recall"] = record.recall.reasons
+    before = [day["coverage"] for day in record.days if record.date is not None and day["date"] < record.date]
+    last = before[-1] if before else None
+    found = find_alerts(summary, reasons, record.anomalies, record.monitoring, last)
+    return [alert.to_dict() for alert in found]
+
+
+def _days(record: RunRecord, summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """The records of all days, this one among them."""
+    if record.date is None:
+        return record.days
+    days = [*record.days, build_day_record(summary, record.date)]
+    return sorted(days, key=lambda day: day["date"])
 
 
 def _logs(counts: dict[str, Any]) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from components.report import files
+from components.report.day_record import SUMMARY
 from components.report.inputs import ReportInputs
 from components.report.page import render_page
 from components.report.run_record import RunRecord
 from components.report.summary import Stage, build_summary
 
 PAGE = "report.html"
-SUMMARY = "summary.json"
 INPUTS = "inputs.json"
 
 

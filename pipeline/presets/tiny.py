@@ -7,6 +7,7 @@ from models.encoder.config import ImageEncoderConfig, TextEncoderConfig
 from models.make.config import MakeConfig
 from models.recall.config import RecallConfig
 from pipeline.config import EvaluatorConfig, RunConfig
+from pipeline.daily.config import DailyConfig
 
 
 def tiny() -> RunConfig:
@@ -55,4 +56,5 @@ def tiny() -> RunConfig:
         recall_evaluator=RecallEvaluatorConfig(
             k=20, ks=(10, 50), num_retrieved=60, max_drop=1.0, max_random_cosine=1.0
         ),
+        daily=DailyConfig(max_drop=1.0, recall_max_drop=1.0),
     )

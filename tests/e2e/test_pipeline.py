@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 from benchmarks.running_stack import RunningStack, copy_root
 
 pytestmark = pytest.mark.timeout(1200)
@@ -339,3 +340,42 @@ def test_beam_runner_gives_the_same_metrics(finished_run, tmp_path):
     found = json.loads((tmp_path / "root" / "summary.json").read_text())["ctr"]
     for metric in ("auc", "gauc", "logloss", "calibration"):
         assert found[metric] == pytest.approx(expected[metric], abs=5e-4)
+
+
+def test_compiled_containers_give_the_same_metrics(finished_run, tmp_path):
+    from kfp_launcher import KfpLauncher
+
+    from pipeline.cli import main
+
+    root, yaml = tmp_path / "root", tmp_path / "pipeline.yaml"
+    places = [f"--root={root}", f"--out={yaml}", "--image=adlens:tested", "--allow-tag"]
+    assert main(["compile", *places, "--preset=tiny", "--set=image_encoder.augmentation=0"]) == 0
+    launcher = KfpLauncher(yaml.read_text(), {"logs": str(finished_run.logs)}, tmp_path)
+    launcher.run()
+    expected, found = (json.loads((each / "summary.json").read_text()) for each in (finished_run.root, root))
+    assert found["logs"] == expected["logs"]
+    for name, figures in _figures(expected).items():
+        assert _figures(found)[name] == pytest.approx(figures, abs=5e-4), name
+    assert {stage["name"] for stage in found["stages"]} == {
+        stage["name"] for stage in expected["stages"] if not stage["name"].startswith("LastBlessed")
+    }
+    assert found["pushed"].keys() == expected["pushed"].keys()
+    for path in found["pushed"].values():
+        assert (root / path / "saved_model.pb").is_file()
+    assert json.loads((root / "serving" / "release.json").read_text())["number"] == 1
+
+
+def _figures(summary):
+    """The numbers by which models are judged."""
+    ctr, recall = summary["ctr"], summary["recall"]
+    names = ("auc", "gauc", "logloss", "calibration")
+    return {
+        "ctr": [ctr[name] for name in names],
+        "baseline": [ctr["baseline"][name] for name in names],
+        "groups": [group["logloss"] for group in ctr["groups"]],
+        "recall": [recall[name] for name in ("click_recall@K", "long_tail_click_recall@K", "index_recall@K")],
+        **{
+            modality: [encoder[name] for name in ("acc@1", "acc@5", "pairs")]
+            for modality, encoder in summary["encoder"].items()
+        },
+    }

@@ -6,6 +6,7 @@ import pytest
 from tfx import types
 from tfx.dsl.components.base.base_node import BaseNode
 
+from components.monitoring.config import MonitoringConfig
 from components.release.config import ReleaseConfig
 from models.ctr.config import CtrConfig
 from models.make.config import MakeConfig
@@ -135,3 +136,11 @@ def test_the_preparation_is_that_of_a_run() -> None:
     for node in prepared:
         if hasattr(node, "exec_properties"):
             assert node.exec_properties == whole[node.id].exec_properties
+
+
+def test_the_report_knows_the_thresholds_of_alerts() -> None:
+    report = nodes(monitoring={"min_coverage": 0.5})["Report"]
+    assert from_json(MonitoringConfig, report.exec_properties["monitoring"]) == MonitoringConfig(
+        min_coverage=0.5
+    )
+    assert report.exec_properties["date"] is None

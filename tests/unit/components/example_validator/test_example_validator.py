@@ -31,19 +31,24 @@ def split(seed: int, city: dict[str, float] = STEADY, price: float = 0.0, age: i
     )
 
 
+def write_statistics(folder: Path, split_name: str, frame: pd.DataFrame) -> None:
+    place = folder / f"Split-{split_name}"
+    place.mkdir(parents=True)
+    proto = tfdv.generate_statistics_from_dataframe(frame)
+    (place / "FeatureStats.pb").write_bytes(proto.SerializeToString())
+
+
 @pytest.fixture
 def validate(tmp_path):
     """Runs the executor over splits; returns the output artifact and its anomalies.json."""
 
-    def run(train, evaluation, test, change_schema=lambda schema: None, **thresholds):
+    def run(train, evaluation, test, change_schema=lambda schema: None, day_before=None, **thresholds):
         statistics, schema_artifact = standard_artifacts.ExampleStatistics(), standard_artifacts.Schema()
         statistics.uri, schema_artifact.uri = str(tmp_path / "statistics"), str(tmp_path / "schema")
         statistics.split_names = artifact_utils.encode_split_names(["train", "eval", "test"])
+        statistics.span = 19_728
         for name, frame in (("train", train), ("eval", evaluation), ("test", test)):
-            folder = tmp_path / "statistics" / f"Split-{name}"
-            folder.mkdir(parents=True)
-            proto = tfdv.generate_statistics_from_dataframe(frame)
-            (folder / "FeatureStats.pb").write_bytes(proto.SerializeToString())
+            write_statistics(tmp_path / "statistics", name, frame)
         schema = tfdv.infer_schema(
             tfdv.load_stats_binary(str(tmp_path / "statistics/Split-train/FeatureStats.pb"))
         )
@@ -53,6 +58,12 @@ def validate(tmp_path):
         output = standard_artifacts.ExampleAnomalies()
         output.uri = str(tmp_path / "anomalies")
         channels = {"statistics": statistics, "schema": schema_artifact}
+        if day_before is not None:
+            channels["previous_statistics"] = standard_artifacts.ExampleStatistics()
+            channels["previous_statistics"].uri = str(tmp_path / "previous")
+            channels["previous_statistics"].split_names = artifact_utils.encode_split_names(["train"])
+            channels["previous_statistics"].span = 19_727
+            write_statistics(tmp_path / "previous", "train", day_before)
         parameters = ExampleValidator(
             **{name: types.Channel(type(artifact)) for name, artifact in channels.items()}, **thresholds
         ).exec_properties
@@ -89,6 +100,25 @@ def test_what_shifts_is_found_where_it_shifts_and_nothing_else(validate) -> None
     city = next(record for record in records if (record["kind"], record["split"]) == ("skew", "eval"))
     assert city["description"].startswith("train (training) against eval (serving): ")
     assert "0.3" in city["description"] or "0.29" in city["description"]
+
+
+def test_a_day_drifts_from_the_day_before_and_its_splits_are_not_compared_for_drift(validate) -> None:
+    # Of a: 0.5 the day before, 0.2 today and 0.2 tomorrow. So today is not what yesterday was, tomorrow is what
+    # today is; the price of tomorrow alone moves, which skew finds and no drift, for tomorrow has its own run.
+    shifted = {"a": 0.2, "b": 0.6, "c": 0.2}
+    today, tomorrow = split(1, city=shifted), split(3, city=shifted, price=3)
+    _, records = validate(
+        today, split(2, city=shifted), tomorrow, day_before=split(4), ignore_features=["user_id"]
+    )
+    assert found(records) == {("drift", "train", "city"), ("skew", "test", "price")}
+    drift = next(record for record in records if record["kind"] == "drift")
+    # 19,728 days after 1970-01-01: 54 years of 365 days, 13 leap days (1972 to 2020), and 5 days: 2024-01-06.
+    assert drift["description"].startswith("2024-01-06 (current) against 2024-01-05 (previous), train: ")
+
+
+def test_a_day_like_the_day_before_has_no_anomalies(validate) -> None:
+    _, records = validate(split(1), split(2), split(3), day_before=split(4), ignore_features=["user_id"])
+    assert records == []
 
 
 def test_thresholds_decide_each_for_its_own_comparison(validate) -> None:

@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from components.monitoring.config import MonitoringConfig
 from components.report.inputs import ReportInputs
 from components.report.run_record import RunRecord
+from transforms.configuration import to_json
 
 sys.path.append(str(Path(__file__).resolve().parents[3] / "support"))
 
@@ -231,6 +233,7 @@ def inputs(tmp_path, results) -> ReportInputs:
         evaluation=str(artifacts / "evaluation"),
         blessing=str(artifacts / "blessing"),
         pushed_model=str(tmp_path / "root" / "pushed" / "ctr" / "1"),
+        monitoring=to_json(MonitoringConfig()),
     )
 
 

@@ -6,9 +6,11 @@ from tfx import types
 from tfx.types import standard_artifacts
 
 from components import artifacts
+from components.monitoring.config import MonitoringConfig
 from components.report.component import Report
 from components.report.executor import FOLDERS, Executor
 from components.report.inputs import ReportInputs
+from transforms.configuration import to_json
 
 TYPES = {
     "rejects": artifacts.Rejects,
@@ -47,7 +49,8 @@ def run_executor(inputs, pushed_model, report, root, **pushed_encoders):
         given[name] = [] if uri is None else [artifact(kind, uri)]
     given["pushed_model"] = [pushed_model]
     given |= {name: [pushed] for name, pushed in pushed_encoders.items()}
-    Executor().Do(given, {"report": [artifact(artifacts.Report, report)]}, {"root": str(root)})
+    properties = {"root": str(root), "monitoring": inputs.monitoring, "date": inputs.date}
+    Executor().Do(given, {"report": [artifact(artifacts.Report, report)]}, properties)
 
 
 def test_pushed_run(inputs, tmp_path):
@@ -101,7 +104,13 @@ def test_component_is_wired_by_type():
     channels = {name: types.Channel(type=kind) for name, kind in TYPES.items()}
     component = Report(**channels, root="/runs/root")
     assert component.outputs["report"].type is artifacts.Report
-    assert component.exec_properties == {"root": "/runs/root"}
+    defaults = {"root": "/runs/root", "monitoring": to_json(MonitoringConfig()), "date": None}
+    assert component.exec_properties == defaults
+    dated = Report(
+        **channels, root="/runs/root", monitoring=MonitoringConfig(min_coverage=0.5), date="2026-04-02"
+    )
+    assert dated.exec_properties["date"] == "2026-04-02"
+    assert json.loads(dated.exec_properties["monitoring"])["min_coverage"] == 0.5
     assert set(component.inputs) == set(TYPES)
     optional = {name: types.Channel(type=kind) for name, kind in OPTIONAL_TYPES.items()}
     optional |= {

@@ -387,7 +387,8 @@ def test_executor(make_inputs, tmp_path, blessed):
         pushed.set_string_custom_property("pushed_destination", destination or "")
         given[name] = [pushed]
     report = tmp_path / "report"
-    Executor().Do(given, {"report": [artifact(artifacts.Report, report)]}, {"root": str(tmp_path / "root")})
+    properties = {"root": str(tmp_path / "root"), "monitoring": inputs.monitoring}
+    Executor().Do(given, {"report": [artifact(artifacts.Report, report)]}, properties)
     assert ReportInputs.from_json((report / "inputs.json").read_text()) == inputs
     summary = json.loads((report / "summary.json").read_text())
     assert summary["recall"]["blessed"] is blessed

@@ -62,6 +62,25 @@ def test_whole_summary(record, tmp_path):
         "recall": None,
         "pushed": {"ctr": "pushed/ctr/1"},
         "stages": STAGES,
+        # 5 of 100 impressions and 1 of 5 purchases were rejected, above one in a hundred.
+        "alerts": [
+            {
+                "kind": "drift",
+                "subject": "city",
+                "text": "The L-infinity distance is 0.2, above the threshold 0.1.",
+            },
+            {
+                "kind": "rejects",
+                "subject": "impressions",
+                "text": "5 of 100 rows were rejected, 3 of them for unknown item_id; expected at most 1.0%",
+            },
+            {
+                "kind": "rejects",
+                "subject": "purchases",
+                "text": "1 of 5 rows were rejected, 1 of them for duplicate purchase_id; expected at most 1.0%",
+            },
+        ],
+        "days": [],
     }
     json.dumps(summary, allow_nan=False)
 
