@@ -138,6 +138,8 @@ def create_pipeline(
             )
         },
     )
+    # The report closes a run, and a day; nothing that may still fail comes after it.
+    report.add_upstream_node(release)
     components = [
         *prepared.nodes,
         *clicks.nodes,

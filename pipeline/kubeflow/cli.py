@@ -23,7 +23,7 @@ _CORES = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Adds the flags of `adlens compile`, but for those of the configuration."""
-    command.add_argument("--target", choices=TARGETS, default="kubeflow")
+    command.add_argument("--target", choices=TARGETS, default="kubeflow", help="who runs it")
     command.add_argument("--out", type=Path, required=True, help="the YAML file to write")
     command.add_argument("--root", required=True, help="ROOT, a folder that all containers see")
     command.add_argument("--image", required=True, metavar="NAME@sha256:…", help="the project's image")
@@ -32,17 +32,21 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--daily", action="store_true", help="for runs by days, which have a parameter date")
     command.add_argument("--volume-claim", default="", metavar="NAME", help="the claim that holds ROOT")
     command.add_argument("--mount-path", default="", help="where it is mounted; ROOT if not said")
-    command.add_argument("--retries", type=int, default=2, metavar="N", help="of a failed stage")
-    command.add_argument("--no-reuse", action="store_true", help="run also what was made before")
     command.add_argument(
-        "--accelerator", default="", metavar="NAME=N", help="of each trainer, e.g. nvidia.com/gpu=1"
+        "--retries", type=int, default=2, metavar="N", help="how often a failed stage is tried again"
+    )
+    command.add_argument(
+        "--no-reuse", action="store_true", help="run every stage, also where an earlier run has done its work"
+    )
+    command.add_argument(
+        "--accelerator", default="", metavar="NAME=N", help="what each trainer gets, e.g. nvidia.com/gpu=1"
     )
     command.add_argument(
         "--resources",
         action="append",
         default=[],
         metavar="STAGE=CPU,MEMORY",
-        help=f"of a stage or a kind of stages ({', '.join(KINDS)}), e.g. CtrTrainer=16,64G",
+        help=f"what a stage or a kind of stages ({', '.join(KINDS)}) gets, e.g. CtrTrainer=16,64G",
     )
     command.add_argument(
         "--beam-arg", action="append", default=[], metavar="FLAG", help="a flag for Beam (repeatable)"

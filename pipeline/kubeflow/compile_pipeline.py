@@ -55,6 +55,7 @@ def compile_pipeline(
             component = _component(task, [each.node for each in tasks], settings, config)
             inputs = {input_name(node, output): made[node].outputs[output] for node, output in task.inputs}
             made[task.node] = _configure(component(**parameters, **inputs), task, config)
+            made[task.node].after(*(made[node] for node in sorted(task.after)))
 
     build.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [

@@ -30,17 +30,19 @@ class Task:
         node: the stage's name.
         kind: "light", "plain", "beam" or "trainer"; decides what it asks of the cluster.
         inputs: the outputs of other tasks that it takes, as their task and name.
+        after: tasks that end before it starts, those of its inputs included.
         outputs: its own, with their types.
     """
 
     node: str
     kind: str
     inputs: frozenset[tuple[str, str]]
+    after: frozenset[str]
     outputs: Mapping[str, type[types.Artifact]]
 
 
 def read_tasks(pipelines: Sequence[Pipeline]) -> list[Task]:
-    """The tasks of one pipeline, or of several as one, each after all whose outputs it takes.
+    """The tasks of one pipeline, or of several as one, each after all that it waits for.
 
     A node that several pipelines have is one task with the inputs of all. In a run that has no such node, or wires
     it otherwise, its container finds out by itself what there is to do.
@@ -55,13 +57,12 @@ def read_tasks(pipelines: Sequence[Pipeline]) -> list[Task]:
             node.id,
             _kind(node),
             frozenset(_inputs(node)) | (known.inputs if known else frozenset()),
+            frozenset(each.id for each in node.upstream_nodes) | (known.after if known else frozenset()),
             {name: channel.type for name, channel in node.outputs.items()}
             | (dict(known.outputs) if known else {}),
         )
         tasks[node.id] = task
-    sorter = TopologicalSorter(
-        {task.node: sorted({node for node, _ in task.inputs}) for task in tasks.values()}
-    )
+    sorter = TopologicalSorter({task.node: sorted(task.after) for task in tasks.values()})
     try:
         return [tasks[node] for node in sorter.static_order()]
     except CycleError as error:

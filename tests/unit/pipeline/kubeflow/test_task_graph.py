@@ -42,8 +42,10 @@ def test_the_tiny_pipeline_becomes_one_task_a_node():
     }
     done: set[str] = set()
     for task in tasks:
-        assert {node for node, _ in task.inputs} <= done
+        assert {node for node, _ in task.inputs} <= task.after <= done
         done.add(task.node)
+    # It takes nothing of the release, but says that the run is over.
+    assert "Release" in by_node["Report"].after - {node for node, _ in by_node["Report"].inputs}
 
 
 def found(name):
