@@ -10,7 +10,8 @@ validation). The pipeline's own runs by day (`adlens run --date`) make all of it
 - never_updated: the model of the first three days goes on serving.
 - retrained: each day a ROOT of its own, which begins from nothing with all days so far.
 - poisoned: a ROOT whose first day after those three has its clicks shuffled among its impressions; the day after
-  that is as it was.
+  that is as it was. The logs are damaged once the first model has been measured: measured on shuffled clicks, no model
+  tells anything.
 
 What is measured is what serves: where a day's model is refused, the last one that was pushed. The models take IDs
 alone, or with `--integration simtier` SimTier over titles too, for which a small text encoder is trained on the first
@@ -121,9 +122,7 @@ def _run_arms(
     logs = folder / "logs"
     with ThreadPoolExecutor(4) as threads:
         continued = threads.submit(in_new_process, _run_days, logs, folder / "continued", days, settings)
-        poisoned = threads.submit(
-            in_new_process, _run_days, folder / "poisoned_logs", folder / "poisoned", days[:3], settings
-        )
+        poisoned = threads.submit(in_new_process, _run_poisoned, folder, days[:3], settings)
         # The days of one take turns with those of the other, so that both have about as many rows to train on.
         halves = [
             threads.submit(in_new_process, _retrain, logs, folder, days[first::2], settings)
@@ -162,6 +161,13 @@ def _run_days(
 ) -> list[DayResult]:
     """Runs days one after the other in one ROOT."""
     return [_run_day(logs, root, day, settings) for day in days]
+
+
+def _run_poisoned(folder: Path, days: Sequence[datetime.date], settings: dict[str, Any]) -> list[DayResult]:
+    """Runs the first day as it was, then the poisoned one and the day after it."""
+    root = folder / "poisoned"
+    first = _run_days(folder / "logs", root, days[:1], settings)
+    return first + _run_days(folder / "poisoned_logs", root, days[1:], settings)
 
 
 def _retrain(
