@@ -10,6 +10,10 @@ from transforms.input_error import InputError
 # Beam would hand local jobs to a runner that downloads a binary at its first use.
 LOCAL_BEAM_ARGS = ("--runner=DirectRunner", "--direct_running_mode=in_memory")
 
+# TFX builds a source package of itself for each Beam stage, and leaves its folder behind, unless an image for workers is
+# named. Work in this process has no workers that would need either.
+_IN_THIS_PROCESS = (*LOCAL_BEAM_ARGS, "--sdk_container_image=none")
+
 _CONNECT_SECONDS = 10.0
 
 
@@ -24,7 +28,7 @@ def join_beam_args(beam_args: Sequence[str]) -> tuple[str, ...]:
         InputError: Beam does not take the flags or does not know the runner, or its job service does not answer.
     """
     if not beam_args:
-        return LOCAL_BEAM_ARGS
+        return _IN_THIS_PROCESS
     from apache_beam.options.pipeline_options import PipelineOptions
     from apache_beam.runners.runner import create_runner
 

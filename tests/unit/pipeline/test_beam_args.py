@@ -10,6 +10,7 @@ from apache_beam.options.pipeline_options import (
     PortableOptions,
     StandardOptions,
 )
+from tfx.utils.dependency_utils import make_beam_dependency_flags
 
 from pipeline.beam_args import LOCAL_BEAM_ARGS, join_beam_args
 from transforms.input_error import InputError
@@ -19,6 +20,11 @@ def test_without_flags_the_work_stays_in_this_process() -> None:
     options = PipelineOptions(list(join_beam_args(())))
     assert options.view_as(StandardOptions).runner == "DirectRunner"
     assert options.view_as(DirectOptions).direct_running_mode == "in_memory"
+
+
+def test_tfx_builds_no_package_for_work_in_this_process() -> None:
+    flags = list(join_beam_args(()))
+    assert make_beam_dependency_flags(flags) == flags
 
 
 def test_a_users_flags_count_more_than_the_local_ones() -> None:
