@@ -190,7 +190,8 @@ def _train(logs: str, root: str) -> Measurement:
     properties = {
         "ingest": to_json(_run_config().ingest),
         "config": to_json(config),
-        "make_config": to_json(MakeConfig()),
+        # Trained with the rest of the model, so that one training is all there is to measure.
+        "make_config": to_json(MakeConfig(epochs=0)),
     }
     started, cpu_started = time.perf_counter(), time.process_time()
     with quiet(Root(root).log):
