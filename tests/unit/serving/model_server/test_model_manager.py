@@ -71,6 +71,14 @@ def eventually(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
+def push_bad(base: Path, mark: str) -> None:
+    """Version 2, which the loader refuses; at once, for the manager may look between a folder's and a file's making."""
+    folder = base / "in the making"
+    folder.mkdir()
+    (folder / mark).touch()
+    folder.rename(base / "2")
+
+
 def config_of(*models: tuple[str, Path], policy: Policy | None = None, **labels: int) -> ModelServerConfig:
     config = ModelServerConfig()
     for name, path in models:
@@ -171,8 +179,7 @@ def test_a_version_that_fails_changes_nothing_and_is_tried_some_times(
     manager: ModelManager, loader: Loader, base: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     manager.start(config_of(("m", base)))
-    (base / "2").mkdir()
-    (base / "2" / "broken").touch()
+    push_bad(base, "broken")
     with caplog.at_level(logging.ERROR):
         eventually(lambda: manager.states("m")[0][1] == State.END)
     time.sleep(0.2)
@@ -191,8 +198,7 @@ def test_a_version_that_waits_to_be_tried_again_holds_nothing_up(
     (tmp_path / "other" / "1").mkdir(parents=True)
     manager = ModelManager(loader, poll_seconds=0.02, retry_seconds=3600)
     manager.start(config_of(("m", base), ("n", tmp_path / "other")))
-    (base / "2").mkdir()
-    (base / "2" / "broken").touch()
+    push_bad(base, "broken")
     eventually(lambda: "m/2" in loader.loads)
     (tmp_path / "other" / "2").mkdir()
     eventually(lambda: serving(manager, "n") == [2])
@@ -212,8 +218,7 @@ def test_a_version_that_gets_whole_between_two_tries_serves(
     manager: ModelManager, loader: Loader, base: Path
 ) -> None:
     manager.start(config_of(("m", base)))
-    (base / "2").mkdir()
-    (base / "2" / "broken").touch()
+    push_bad(base, "broken")
     eventually(lambda: "m/2" in loader.loads)
     assert manager.states("m")[0][1] == State.LOADING
     (base / "2" / "broken").unlink()
@@ -225,8 +230,7 @@ def test_a_version_that_failed_for_good_is_left_alone_until_another_number_comes
     manager: ModelManager, loader: Loader, base: Path
 ) -> None:
     manager.start(config_of(("m", base)))
-    (base / "2").mkdir()
-    (base / "2" / "broken").touch()
+    push_bad(base, "broken")
     eventually(lambda: manager.states("m")[0][1] == State.END)
     # Neither mending it in its place nor the same configuration once more has it loaded.
     (base / "2" / "broken").unlink()
@@ -239,15 +243,18 @@ def test_a_version_that_failed_for_good_is_left_alone_until_another_number_comes
 
 
 def test_a_failed_version_is_tried_anew_after_it_was_away(
-    manager: ModelManager, loader: Loader, base: Path
+    manager: ModelManager, loader: Loader, base: Path, tmp_path: Path
 ) -> None:
     # TF Serving forgets a failed version that nobody wants, so what comes back under its number is new to it.
-    manager.start(config_of(("m", base)))
-    (base / "2").mkdir()
-    (base / "2" / "broken").touch()
+    other = tmp_path / "other"
+    (other / "1").mkdir(parents=True)
+    manager.start(config_of(("n", other), ("m", base)))
+    push_bad(base, "broken")
     eventually(lambda: manager.states("m")[0][1] == State.END)
     (base / "2").rename(base / "away")
-    time.sleep(0.1)
+    # Folders are looked at in the order of the models: when n's new version serves, it was seen that m's is gone.
+    (other / "2").mkdir()
+    eventually(lambda: serving(manager, "n") == [2])
     (base / "away" / "broken").unlink()
     (base / "away").rename(base / "2")
     eventually(lambda: serving(manager) == [2])
@@ -257,8 +264,7 @@ def test_an_unforeseen_error_of_one_model_leaves_the_others_alone(
     manager: ModelManager, base: Path, tmp_path: Path
 ) -> None:
     manager.start(config_of(("m", base)))
-    (base / "2").mkdir()
-    (base / "2" / "unforeseen").touch()
+    push_bad(base, "unforeseen")
     eventually(lambda: manager.states("m")[0][1] == State.END)
     error = manager.states("m")[0][2]
     assert (
