@@ -37,15 +37,14 @@ class TrainingCurve(keras.callbacks.Callback):
         last = self.points[-1] if self.points else {"step": 0, "examples": 0, "seconds": 0.0}
         self.examples = int(last["examples"])
         self._step = int(last["step"])
-        self._seconds_before = last["seconds"]
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._shown = time.perf_counter()
-        self._started = self._shown - self._seconds_before
+        self._started = self._shown - (self.points[-1]["seconds"] if self.points else 0.0)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._epoch_total = 0.0
-        self._epoch_count = 0
+        # Nothing, unless a training goes on in the midst of an epoch.
+        self._epoch_total, self._epoch_count = self._read_loss()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self._step += 1
@@ -59,14 +58,23 @@ class TrainingCurve(keras.callbacks.Callback):
             self._add_point()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if self._step % self.every_steps:
+        self.end_point()
+
+    def end_point(self) -> None:
+        """Ends a point here, unless one ends here anyway."""
+        if self._step != (self.points[-1]["step"] if self.points else 0):
             self._add_point()
 
-    def _add_point(self) -> None:
-        # Keras's mean of the loss since the epoch began, weighted by examples; read as a sum over replicas.
+    def _read_loss(self) -> tuple[float, int]:
+        """The sum of the losses since the epoch began, over so many examples."""
+        # Keras's mean of the loss, weighted by examples; read as a sum over replicas.
         tracker = self.model.metrics[0]
         total, count = (float(keras.ops.convert_to_numpy(value)) for value in (tracker.total, tracker.count))
-        examples = int(count) - self._epoch_count
+        return total, int(count)
+
+    def _add_point(self) -> None:
+        total, count = self._read_loss()
+        examples = count - self._epoch_count
         self.examples += examples
         point = {
             "step": self._step,
@@ -74,7 +82,7 @@ class TrainingCurve(keras.callbacks.Callback):
             "loss": (total - self._epoch_total) / examples,
             "seconds": time.perf_counter() - self._started,
         }
-        self._epoch_total, self._epoch_count = total, int(count)
+        self._epoch_total, self._epoch_count = total, count
         self.points.append(point)
         self._show(point)
 

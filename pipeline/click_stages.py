@@ -13,6 +13,7 @@ from components.make_trainer.component import MakeTrainer
 from pipeline.config import RunConfig
 from pipeline.daily.day import Day
 from pipeline.daily.resolvers import earlier_examples, last_blessed_click_model, last_make
+from pipeline.root import Root
 
 BASELINE_NAME = "IdBaseline"
 
@@ -48,6 +49,7 @@ def click_stages(
     transform_graph: types.BaseChannel,
     embeddings: types.BaseChannel | None,
     config: RunConfig,
+    places: Root,
     day: Day | None = None,
 ) -> ClickStages:
     """Wires the training of the model that `config` names, and of what it needs and is compared with.
@@ -57,11 +59,12 @@ def click_stages(
         transform_graph: `TransformGraph` of Transform.
         embeddings: `Embeddings` of CatalogEmbedder; None in a run without encoders.
         config: the configuration of all stages.
+        places: where checkpoints go.
         day: of a run by days.
     """
     ctr = dataclasses.replace(config.ctr, modalities=config.ctr_modalities)
     last_blessed = None if day is None else last_blessed_click_model(day)
-    make, resolvers = _make(examples, embeddings, config, day)
+    make, resolvers = _make(examples, embeddings, config, places, day)
     found = make or next(iter(resolvers), None)
     trainer = CtrTrainer(
         examples,
@@ -71,20 +74,30 @@ def click_stages(
         embeddings=embeddings if ctr.uses_content else None,
         make=found.outputs["make"] if found is not None else None,
         make_config=config.make if ctr.uses_make else None,
+        checkpoints=places.checkpoints,
         **_base(last_blessed, "model"),
     )
     baseline = None
     if ctr.baseline and ctr.uses_content:
         of_ids = ctr.of_ids_alone()
         baseline = CtrTrainer(
-            examples, transform_graph, config.ingest, of_ids, **_base(last_blessed, "baseline")
+            examples,
+            transform_graph,
+            config.ingest,
+            of_ids,
+            checkpoints=places.checkpoints,
+            **_base(last_blessed, "baseline"),
         )
         baseline = baseline.with_id(BASELINE_NAME)
     return ClickStages(make, trainer, baseline, last_blessed, resolvers)
 
 
 def _make(
-    examples: types.BaseChannel, embeddings: types.BaseChannel | None, config: RunConfig, day: Day | None
+    examples: types.BaseChannel,
+    embeddings: types.BaseChannel | None,
+    config: RunConfig,
+    places: Root,
+    day: Day | None,
 ) -> tuple[MakeTrainer | None, tuple[Resolver, ...]]:
     """MAKE's training, and what finds it the work of earlier days; or on days without it what finds the last MAKE."""
     if not (config.ctr.uses_make and config.make.epochs) or embeddings is None:
@@ -100,6 +113,7 @@ def _make(
         config.ctr_modalities,
         config.ingest.max_behaviors,
         config.make,
+        checkpoints=places.checkpoints,
         earlier_examples=None if earlier is None else earlier.outputs["examples"],
         base=None if earlier is None or last is None else last.outputs["make"],
     )

@@ -66,7 +66,9 @@ def create_pipeline(
         config = config_of_a_day(config)
     prepared = _prepare(logs, config, fingerprint, places, day)
     ingest, encoders, embeddings = prepared.ingest, prepared.encoders, prepared.embeddings
-    clicks = click_stages(ingest.outputs["examples"], prepared.transform_graph, embeddings, config, day)
+    clicks = click_stages(
+        ingest.outputs["examples"], prepared.transform_graph, embeddings, config, places, day
+    )
     trainer = clicks.trainer
     last_blessed = clicks.last_blessed or _last_blessed(trainer)
     evaluator = Evaluator(

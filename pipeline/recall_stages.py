@@ -83,6 +83,7 @@ def recall_stages(
         ingest=config.ingest,
         config=dataclasses.replace(config.recall, modalities=config.recall_modalities),
         embeddings=embeddings if config.recall.uses_content else None,
+        checkpoints=places.checkpoints,
         **daily,
     )
     last_blessed = earlier if day is not None else _last_blessed(trainer)

@@ -20,6 +20,7 @@ class CtrTrainerSpec(component_spec.ComponentSpec):
         "config": component_spec.ExecutionParameter(type=str),
         "make_config": component_spec.ExecutionParameter(type=str),
         "resumable": component_spec.ExecutionParameter(type=int, optional=True),
+        "checkpoints": component_spec.ExecutionParameter(type=str, optional=True),
     }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
@@ -51,6 +52,7 @@ class CtrTrainer(base_component.BaseComponent):
         make_config: MakeConfig | None = None,
         base: types.BaseChannel | None = None,
         resumable: bool = False,
+        checkpoints: str | None = None,
     ):
         """Wires the component.
 
@@ -65,6 +67,8 @@ class CtrTrainer(base_component.BaseComponent):
             base: `Model` of this component, resumable, to go on from with one epoch; none, or an empty channel: the
                 model begins from nothing.
             resumable: whether the model artifact keeps what training needs to go on from it.
+            checkpoints: a folder that outlives a killed run, where the training leaves what it goes on from; each
+                training has a folder of its own below. None: it begins anew.
         """
         super().__init__(
             CtrTrainerSpec(
@@ -76,6 +80,7 @@ class CtrTrainer(base_component.BaseComponent):
                 embeddings=embeddings,
                 make=make,
                 base=base,
+                checkpoints=checkpoints,
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
                 # Of other runs it is not there at all, so that their cache is what it was.

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -14,6 +15,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.click_base import find_base, find_encoders, find_vocabularies
+from components.click_checkpoints import end_checkpoints, open_checkpoints
 from components.make_trainer.executor import ENCODERS_FILE, WEIGHTS_FILE
 from components.with_all_workers import with_all_workers
 from models.content.item_embeddings import ItemEmbeddings
@@ -55,13 +57,14 @@ class Executor(base_executor.BaseExecutor):
                 artifact each; at most one `base`.
             output_dict: `model`, `model_run`, one artifact each.
             exec_properties: `ingest`, `config` and `make_config`, as JSON; `resumable`, 1 where the model keeps what
-                training needs to go on from it.
+                training needs to go on from it; `checkpoints`, a folder, where the training is to go on after a kill.
         Raises:
             InputError: a modality has no embedding, MAKE was trained with embeddings of other encoders, the base is
                 another model, or the loss is not finite.
         """
         ingest = from_json(IngestConfig, exec_properties["ingest"])
         config = from_json(CtrConfig, exec_properties["config"])
+        checkpoints = open_checkpoints("ctr", input_dict, exec_properties, config)
         make_config = from_json(MakeConfig, exec_properties["make_config"])
         transform_output = tft.TFTransformOutput(artifact_utils.get_single_uri(input_dict["transform_graph"]))
         examples = artifact_utils.get_single_instance(input_dict["examples"])
@@ -88,11 +91,19 @@ class Executor(base_executor.BaseExecutor):
         transform_layer = transform_output.transform_features_layer()
         transform = transform_layer if index is None else index.beside(transform_layer)
 
-        def split(name: str) -> tf.data.Dataset:
+        def split(name: str, first_batch: int = 0) -> tf.data.Dataset:
             pattern = f"{artifact_utils.get_split_uri([examples], name)}/*"
-            return read_examples(pattern, raw_spec, LABEL, config.batch_size, transform)
+            return read_examples(pattern, raw_spec, LABEL, config.batch_size, transform, first_batch)
 
-        history = train(model, split("train"), config, eval_dataset=split("eval"), begin=begin)
+        history = train(
+            model,
+            split("train"),
+            config,
+            eval_dataset=split("eval"),
+            begin=begin,
+            checkpoints=checkpoints,
+            skip=partial(split, "train"),
+        )
         history = {"model": config.integration, **history}
         self._write_history(artifact_utils.get_single_uri(output_dict["model_run"]), history)
         model_uri = artifact_utils.get_single_uri(output_dict["model"])
@@ -103,6 +114,7 @@ class Executor(base_executor.BaseExecutor):
         write_warm_up_requests(serving_uri)
         if exec_properties.get("resumable"):
             TrainingState.write(f"{model_uri}/{FOLDER}", model, model.tables, vocabularies, encoders)
+        end_checkpoints(checkpoints, config.strategy)
 
     def _write_history(self, uri: str, history: dict) -> None:
         fileio.makedirs(uri)

@@ -19,6 +19,7 @@ class MakeTrainerSpec(component_spec.ComponentSpec):
         "config": component_spec.ExecutionParameter(type=str),
         "modalities": component_spec.ExecutionParameter(type=str),
         "max_behaviors": component_spec.ExecutionParameter(type=int),
+        "checkpoints": component_spec.ExecutionParameter(type=str, optional=True),
     }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
@@ -47,6 +48,7 @@ class MakeTrainer(base_component.BaseComponent):
         config: MakeConfig,
         earlier_examples: types.BaseChannel | None = None,
         base: types.BaseChannel | None = None,
+        checkpoints: str | None = None,
     ):
         """Wires the component.
 
@@ -60,6 +62,8 @@ class MakeTrainer(base_component.BaseComponent):
             earlier_examples: `Examples` of earlier days, any number in their order; their train splits come first.
             base: `Make` of this component whose weights are begun with; none, or an empty channel: it begins from
                 nothing.
+            checkpoints: a folder that outlives a killed run, where the training leaves what it goes on from; each
+                training has a folder of its own below. None: it begins anew.
         """
         super().__init__(
             MakeTrainerSpec(
@@ -70,6 +74,7 @@ class MakeTrainer(base_component.BaseComponent):
                 embeddings=embeddings,
                 earlier_examples=earlier_examples,
                 base=base,
+                checkpoints=checkpoints,
                 make=types.Channel(type=artifacts.Make),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
             )

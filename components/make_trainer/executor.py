@@ -4,11 +4,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
+from components.click_checkpoints import end_checkpoints, open_checkpoints
 from components.with_all_workers import with_all_workers
 from models.content.item_embeddings import ItemEmbeddings
 from models.content.item_index import ItemIndex
@@ -42,7 +44,8 @@ class Executor(base_executor.BaseExecutor):
             input_dict: `examples`, `embeddings`, one artifact each; any number of `earlier_examples`, at
                 most one `base`.
             output_dict: `make`, `model_run`, one artifact each.
-            exec_properties: `config` as JSON, `modalities` with commas between, `max_behaviors`.
+            exec_properties: `config` as JSON, `modalities` with commas between, `max_behaviors`; `checkpoints`, a
+                folder, where the training is to go on after a kill.
         Raises:
             InputError: a modality has no embedding, the base is of other sizes, or the loss is not finite.
         """
@@ -58,15 +61,21 @@ class Executor(base_executor.BaseExecutor):
         if input_dict.get("base"):
             _begin_with(model, input_dict["base"][0].uri)
         days = [*input_dict.get("earlier_examples", []), examples]
-        train_dataset = read_rows(_patterns(days, "train"), index, config.batch_size)
         eval_dataset = read_rows(_patterns([examples], "eval"), index, config.batch_size)
-        history = {"model": "make"} | train_make(model, train_dataset, config, eval_dataset)
+        checkpoints = open_checkpoints("make", input_dict, exec_properties, config)
+
+        def read(first_batch: int) -> tf.data.Dataset:
+            return read_rows(_patterns(days, "train"), index, config.batch_size, first_batch)
+
+        history = train_make(model, read(0), config, eval_dataset, checkpoints=checkpoints, skip=read)
+        history = {"model": "make"} | history
         run_uri = artifact_utils.get_single_uri(output_dict["model_run"])
         _write(run_uri, HISTORY_FILE, json.dumps(history, indent=2).encode())
         make_uri = artifact_utils.get_single_uri(output_dict["make"])
         _write(make_uri, WEIGHTS_FILE, dump_weights(model.extractor))
         encoders = {modality: encoder_fingerprint(uri, modality) for modality in modalities}
         _write(make_uri, ENCODERS_FILE, json.dumps(encoders).encode())
+        end_checkpoints(checkpoints, config.strategy)
 
 
 def _begin_with(model: MakeModel, uri: str) -> None:

@@ -20,6 +20,7 @@ class RecallTrainerSpec(component_spec.ComponentSpec):
         "ingest": component_spec.ExecutionParameter(type=str),
         "config": component_spec.ExecutionParameter(type=str),
         "resumable": component_spec.ExecutionParameter(type=int, optional=True),
+        "checkpoints": component_spec.ExecutionParameter(type=str, optional=True),
     }
     INPUTS: ClassVar = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
@@ -52,6 +53,7 @@ class RecallTrainer(base_component.BaseComponent):
         base: types.BaseChannel | None = None,
         earlier_stats: types.BaseChannel | None = None,
         resumable: bool = False,
+        checkpoints: str | None = None,
     ):
         """Wires the component.
 
@@ -67,6 +69,8 @@ class RecallTrainer(base_component.BaseComponent):
             earlier_stats: `artifacts.ItemStats` of the day before, where training goes on: the clicks that all of the
                 day's come after.
             resumable: whether the model artifact keeps what training needs to go on from it.
+            checkpoints: a folder that outlives a killed run, where the training leaves what it goes on from; each
+                training has a folder of its own below. None: it begins anew.
         """
         super().__init__(
             RecallTrainerSpec(
@@ -78,6 +82,7 @@ class RecallTrainer(base_component.BaseComponent):
                 embeddings=embeddings,
                 base=base,
                 earlier_stats=earlier_stats,
+                checkpoints=checkpoints,
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
                 # Of other runs it is not there at all, so that their cache is what it was.

@@ -10,6 +10,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.click_base import find_base, find_encoders
+from components.click_checkpoints import end_checkpoints, open_checkpoints
 from components.recall_trainer.training import RecallSources, train_recall
 from components.with_all_workers import with_all_workers
 from models.continuation.training_state import FOLDER
@@ -40,7 +41,7 @@ class Executor(base_executor.BaseExecutor):
                 each; at most one `base` and, with it, `earlier_stats`.
             output_dict: `model`, `model_run`, one artifact each.
             exec_properties: `ingest` and `config`, as JSON; `resumable`, 1 where the model keeps what training
-                needs to go on from it.
+                needs to go on from it; `checkpoints`, a folder, where the training is to go on after a kill.
         Raises:
             InputError: a modality has no embedding, the base is another model, or the loss is not finite.
         """
@@ -59,7 +60,8 @@ class Executor(base_executor.BaseExecutor):
         base = find_base(input_dict.get("base"))
         model_uri = artifact_utils.get_single_uri(output_dict["model"])
         state_folder = f"{model_uri}/{FOLDER}" if exec_properties.get("resumable") else None
-        module, history = train_recall(sources, config, base, encoders, state_folder)
+        checkpoints = open_checkpoints("recall", input_dict, exec_properties, config)
+        module, history = train_recall(sources, config, base, encoders, state_folder, checkpoints)
         folder = artifact_utils.get_single_uri(output_dict["model_run"])
         fileio.makedirs(folder)
         with fileio.open(f"{folder}/{HISTORY_FILE}", "wb") as stream:
@@ -68,3 +70,4 @@ class Executor(base_executor.BaseExecutor):
         save_recall_model(module, serving_uri)
         write_description(serving_uri, {"model": config.fusion, "encoders": encoders})
         write_warm_up_requests(serving_uri)
+        end_checkpoints(checkpoints, config.strategy)

@@ -13,6 +13,7 @@ import tensorflow_transform as tft
 from components.click_base import find_vocabularies
 from models.content.item_embeddings import ItemEmbeddings
 from models.content.item_index import ItemIndex
+from models.continuation.fit_checkpoints import FitCheckpoints
 from models.continuation.training_state import TrainingState
 from models.ctr.dataset import read_examples
 from models.layers.id_embedding import IdEmbedding
@@ -60,6 +61,7 @@ def train_recall(
     base: TrainingState | None = None,
     encoders: Mapping[str, str] = MappingProxyType({}),
     state_folder: str | None = None,
+    checkpoints: FitCheckpoints | None = None,
 ) -> tuple[RecallModule, dict[str, Any]]:
     """Trains the model that `config` describes.
 
@@ -70,6 +72,7 @@ def train_recall(
             content expert begins anew where the embeddings are of other encoders.
         encoders: by modality, the fingerprint of the encoder whose embeddings the sources have.
         state_folder: where to leave what the next training needs to go on from this one; None: nowhere.
+        checkpoints: where this one goes on from after a kill; None: nowhere.
     Returns:
         What serving calls, and the history: "fusion", what `train` gives, and "gate": the weights of the experts by
         bucket of clicks, up to the last with an item, [{"bucket", "clicks": the least in it, "items", "id",
@@ -105,7 +108,7 @@ def train_recall(
     raw_spec = transform_output.raw_feature_spec()
     impressions = read_examples(f"{sources.train_examples}/*", raw_spec, LABEL, _READ_AT_ONCE, transform)
     examples = read_clicks(impressions, config.batch_size, SHUFFLE_BUFFER, config.seed)
-    history = train(model, examples, config, begin=begin)
+    history = train(model, examples, config, begin=begin, checkpoints=checkpoints)
     if state_folder is not None:
         TrainingState.write(state_folder, model, _tables(model), vocabularies, encoders)
     served_spec = {name: spec for name, spec in raw_spec.items() if name != LABEL}

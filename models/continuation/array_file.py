@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -21,6 +22,11 @@ def write_array(path: str, parts: Iterable[np.ndarray]) -> None:
     with tf.io.gfile.GFile(path, "wb") as stream:
         for part in parts:
             stream.write(np.ascontiguousarray(part, _NUMBER).tobytes())
+
+
+def write_variable(path: str, variable: keras.Variable) -> None:
+    """Writes a variable as `write_array` does; a scalar as an array of one number."""
+    write_array(path, _parts(variable))
 
 
 def read_array(path: str, shape: tuple[int, ...]) -> Iterator[tuple[int, np.ndarray]]:
@@ -54,3 +60,12 @@ def part_sizes(shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:
     step = max(1, PART_BYTES // max(1, row_bytes))
     for start in range(0, shape[0], step):
         yield start, min(step, shape[0] - start)
+
+
+def _parts(variable: keras.Variable) -> Iterator[np.ndarray]:
+    """Gathered, since TensorFlow would copy a table whole once rows of it have been written in place."""
+    if not tuple(variable.shape):
+        yield variable.numpy()
+        return
+    for start, count in part_sizes(tuple(variable.shape)):
+        yield tf.gather(variable.value, tf.range(start, start + count)).numpy()

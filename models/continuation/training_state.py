@@ -1,14 +1,14 @@
 """What a training leaves so that the next one goes on from it."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from models.continuation.array_file import part_sizes, read_array, write_array
+from models.continuation.array_file import read_array, write_variable
 from models.continuation.vocabulary import Vocabulary, grown_rows
 from models.layers.id_embedding import IdEmbedding
 from transforms.configuration import from_values
@@ -80,7 +80,7 @@ class TrainingState:
         for number, variable in enumerate(_variables(model)):
             slots = model.optimizer.slots(variable)
             for place, values in enumerate((variable, *slots)):
-                write_array(_file(folder, number, place), _parts(values))
+                write_variable(_file(folder, number, place), values)
             arrays.append(_Array(tuple(variable.shape), len(slots), _feature(variable, tables)))
         content = {
             "steps": int(model.optimizer.iterations.numpy()),
@@ -198,9 +198,3 @@ def _feature(variable: keras.Variable, tables: Mapping[str, IdEmbedding]) -> str
 def _file(folder: str, number: int, place: int) -> str:
     """Of a variable (place 0), or one of its slots."""
     return f"{folder}/{number:04d}-{place}.f32"
-
-
-def _parts(variable: keras.Variable) -> Iterator[np.ndarray]:
-    """Gathered, since TensorFlow would copy a table whole once rows of it have been written in place."""
-    for start, count in part_sizes(tuple(variable.shape)):
-        yield tf.gather(variable.value, tf.range(start, start + count)).numpy()

@@ -36,6 +36,8 @@ class CtrConfig:
         mixed_precision: bfloat16 for activations; tables, other variables and logits stay float32.
         seed: of the initial values.
         strategy: how the training is spread over devices and machines, one of `STRATEGIES`.
+        checkpoint_steps: steps of a pass between two checkpoints, from which a training goes on after a kill; beside
+            these there is one after each pass but the last. 0: none.
     """
 
     integration: str = "simtier_make"
@@ -55,9 +57,11 @@ class CtrConfig:
     mixed_precision: bool = False
     seed: int = 0
     strategy: str = "none"
+    checkpoint_steps: int = 10_000
 
     def __post_init__(self) -> None:
         check_strategy("ctr", self.strategy)
+        _check("checkpoint_steps", self.checkpoint_steps, self.checkpoint_steps >= 0, "at least 0")
         wanted = f"one of {', '.join(INTEGRATIONS)}"
         _check("integration", self.integration, self.integration in INTEGRATIONS, wanted)
         for name in ("num_tiers", "embedding_dim", "batch_size", "epochs"):

@@ -14,6 +14,7 @@ def read_examples(
     label: str,
     batch_size: int,
     transform_layer: Callable[[Mapping[str, object]], Mapping[str, tf.Tensor]] | None = None,
+    first_batch: int = 0,
 ) -> tf.data.Dataset:
     """Reads tf.Examples in the order in which they were written.
 
@@ -26,6 +27,7 @@ def read_examples(
         label: name of the label among the features that come out.
         batch_size: int > 0.
         transform_layer: from parsed to transformed features; None where the examples are transformed already.
+        first_batch: so many batches are left out before it, for the price of reading their bytes.
     Returns:
         A dataset of (features by name, label float32 `[batch]`); the last batch may be smaller.
     Raises:
@@ -43,5 +45,5 @@ def read_examples(
         return features, tf.cast(features.pop(label), tf.float32)
 
     records = tf.data.TFRecordDataset(files, compression_type="GZIP" if files[0].endswith(".gz") else "")
-    batches = records.batch(batch_size).map(parse, num_parallel_calls=BATCHES_AT_ONCE)
+    batches = records.batch(batch_size).skip(first_batch).map(parse, num_parallel_calls=BATCHES_AT_ONCE)
     return without_autotune(batches.prefetch(BATCHES_AT_ONCE))

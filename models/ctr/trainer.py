@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 
 from models.click_training import fit, measure
+from models.continuation.fit_checkpoints import FitCheckpoints
+from models.continuation.fit_passes import Skip
 from models.ctr.config import CtrConfig
 from models.optimizers.rowwise_adagrad import RowwiseAdagrad
 
@@ -17,6 +19,8 @@ def train(
     eval_dataset: tf.data.Dataset | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     begin: Callable[[], None] = lambda: None,
+    checkpoints: FitCheckpoints | None = None,
+    skip: Skip | None = None,
 ) -> dict:
     """Trains `model` with plain `fit`, in the order of the data set.
 
@@ -27,6 +31,8 @@ def train(
         eval_dataset: batches of the same kind, to measure the trained model on.
         callbacks: Keras's.
         begin: called once the model is compiled, before the first step; here it may go on from an earlier training.
+        checkpoints: see `fit`.
+        skip: of the training data set, see `fit`.
     Returns:
         What `fit` gives, and where there is an eval data set "eval": {"auc", "logloss"}.
     Raises:
@@ -34,7 +40,15 @@ def train(
     """
     compile_for_training(model, config)
     begin()
-    history = fit(model, train_dataset, config.epochs, callbacks, config.strategy)
+    history = fit(
+        model,
+        train_dataset,
+        config.epochs,
+        callbacks,
+        config.strategy,
+        checkpoints=checkpoints,
+        skip=skip,
+    )
     return history if eval_dataset is None else history | {"eval": measure(model, eval_dataset)}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from models.continuation.fit_passes import FitPasses
 from models.distribution.batch_parts import share_out
 from models.distribution.run_epochs import run_epochs
 
@@ -16,30 +17,31 @@ ExampleLosses = Callable[[keras.Model, Any], tf.Tensor]
 
 def replicated_fit(
     model: keras.Model,
-    batches: tf.data.Dataset,
+    passes: Sequence[FitPasses],
     example_losses: ExampleLosses,
-    epochs: int,
     callbacks: Sequence[keras.callbacks.Callback],
     strategy: tf.distribute.Strategy,
+    take_over_steps: int | None = None,
 ) -> None:
     """Does what `fit` does on one replica, in step on all replicas of a strategy.
 
     Keras's `fit` takes the mean of each replica's part and then the mean of these, which is another loss where
     the parts are of different sizes, and not a number where one is empty; here each example counts the same.
 
-    A copy of the model is trained, and the model and its optimizer take over the copy's state after each epoch.
+    A copy of the model is trained, and the model and its optimizer take over the copy's state after each epoch, and
+    within an epoch where somebody wants to save it.
     So the model itself knows of no strategy: it is measured, exported and trained on like any other, and its state
     is the same on every worker.
 
     Args:
         model: compiled; `get_config` says how it is made.
-        batches: tuples; see `share_out`.
+        passes: over batches that are tuples, see `share_out`.
         example_losses: of the model's copy, on a replica's part of a batch; the step's loss is the mean over the
             whole batch.
-        epochs: passes over the data set.
-        callbacks: Keras's. They see the model, with the weights of the end of the epoch before, and may stop the
-            training at the end of one.
+        callbacks: Keras's. They see the model, with the weights that it took over last, and may stop the training
+            at the end of an epoch.
         strategy: of `open_strategy`.
+        take_over_steps: after so many batches of an epoch, and again and again, the model takes over too; None: not.
     """
     with strategy.scope():
         replicated = type(model).from_config(model.get_config())
@@ -47,7 +49,6 @@ def replicated_fit(
         optimizer.build(replicated.trainable_variables)
     model.optimizer.build(model.trainable_variables)
     _assign([*replicated.variables, *optimizer.variables], [*model.variables, *model.optimizer.variables])
-    parts = share_out(batches, strategy)
 
     def take_over() -> None:
         _assign(
@@ -56,7 +57,20 @@ def replicated_fit(
         )
 
     step = partial(_step, replicated, optimizer, example_losses)
-    run_epochs(model, parts, step, strategy, range(epochs), callbacks, end_epoch=take_over)
+    for each in passes:
+        run_epochs(
+            model,
+            share_out(each.batches, strategy),
+            step,
+            strategy,
+            each.epochs,
+            callbacks,
+            take_over=take_over,
+            take_over_steps=take_over_steps,
+            first_batch=each.first_batch,
+        )
+        if model.stop_training:
+            break
 
 
 def _step(

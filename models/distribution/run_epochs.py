@@ -20,7 +20,9 @@ def run_epochs(
     epochs: range,
     callbacks: Sequence[keras.callbacks.Callback],
     steps_per_epoch: int | None = None,
-    end_epoch: Callable[[], None] = lambda: None,
+    take_over: Callable[[], None] = lambda: None,
+    take_over_steps: int | None = None,
+    first_batch: int = 0,
 ) -> None:
     """Takes steps on all replicas together, and tells callbacks what `fit` would.
 
@@ -36,7 +38,10 @@ def run_epochs(
         epochs: their numbers, those that are behind left out.
         callbacks: Keras's.
         steps_per_epoch: of `parts` without end; None where each epoch is a pass over them.
-        end_epoch: called before the callbacks hear of an epoch's end.
+        take_over: called before the callbacks hear of an epoch's end.
+        take_over_steps: after so many batches of an epoch, and again and again, `take_over` is called before the
+            callbacks hear of a batch's end; None: not.
+        first_batch: batches of the first epoch that are behind, and not in `parts`.
     """
 
     @tf.function(input_signature=[parts.element_spec])
@@ -55,11 +60,13 @@ def run_epochs(
         tracker.reset_state()
         listeners.on_epoch_begin(epoch)
         batches: Iterable = parts if endless is None else itertools.islice(endless, steps_per_epoch)
-        for number, batch in enumerate(batches):
+        for number, batch in enumerate(batches, first_batch if epoch == epochs.start else 0):
             listeners.on_train_batch_begin(number)
             tracker.update_state(*step(batch))
+            if take_over_steps and (number + 1) % take_over_steps == 0:
+                take_over()
             listeners.on_train_batch_end(number, {"loss": float(tracker.result())})
-        end_epoch()
+        take_over()
         listeners.on_epoch_end(epoch, {"loss": float(tracker.result())})
         if model.stop_training:
             break

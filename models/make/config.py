@@ -23,6 +23,8 @@ class MakeConfig:
         learning_rate: Adam's.
         seed: of the initial values.
         strategy: how the training is spread over devices and machines, one of `STRATEGIES`.
+        checkpoint_steps: steps of a pass between two checkpoints, from which a training goes on after a kill; beside
+            these there is one after each pass but the last. 0: none.
     """
 
     attention_units: tuple[int, ...] = (16,)
@@ -33,9 +35,11 @@ class MakeConfig:
     learning_rate: float = 0.001
     seed: int = 0
     strategy: str = "none"
+    checkpoint_steps: int = 10_000
 
     def __post_init__(self) -> None:
         check_strategy("make", self.strategy)
+        _check("checkpoint_steps", self.checkpoint_steps, self.checkpoint_steps >= 0, "at least 0")
         for name in ("attention_units", "mlp_units"):
             units = getattr(self, name)
             _check(name, units, len(units) >= 1 and min(units) >= 1, "one or more widths of at least 1")

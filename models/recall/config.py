@@ -39,6 +39,8 @@ class RecallConfig:
         global_clipnorm: highest common norm of a step's gradients; None leaves them alone.
         seed: of the initial values and of the order.
         strategy: how the training is spread over devices and machines, one of `STRATEGIES`.
+        checkpoint_steps: steps of a pass between two checkpoints, from which a training goes on after a kill; beside
+            these there is one after each pass but the last. 0: none.
     """
 
     fusion: str = "feature_conditional_output"
@@ -62,9 +64,11 @@ class RecallConfig:
     global_clipnorm: float | None = None
     seed: int = 0
     strategy: str = "none"
+    checkpoint_steps: int = 10_000
 
     def __post_init__(self) -> None:
         check_strategy("recall", self.strategy)
+        _check("checkpoint_steps", self.checkpoint_steps, self.checkpoint_steps >= 0, "at least 0")
         wanted = f"one of {', '.join(FUSIONS)}"
         _check("fusion", self.fusion, self.fusion in FUSIONS, wanted)
         for name in ("embedding_dim", "content_dim", "num_tiers", "num_buckets", "batch_size", "epochs"):

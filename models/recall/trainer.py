@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from models.click_training import fit
+from models.continuation.fit_checkpoints import FitCheckpoints
 from models.optimizers.rowwise_adagrad import RowwiseAdagrad
 from models.recall.config import RecallConfig
 from models.recall.dataset import CLICKS_BEFORE, with_clicks_before, with_earlier_items
@@ -18,6 +19,7 @@ def train(
     config: RecallConfig,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     begin: Callable[[], None] = lambda: None,
+    checkpoints: FitCheckpoints | None = None,
 ) -> dict:
     """Trains `model` with plain `fit`.
 
@@ -27,6 +29,7 @@ def train(
         config: learning rates, epochs and negatives.
         callbacks: Keras's.
         begin: called once the model is compiled, before the first step; here it may go on from an earlier training.
+        checkpoints: see `fit`.
     Returns:
         {"examples", "seconds", "curve": [{"step", "examples", "loss", "seconds"}, …]}.
     Raises:
@@ -37,7 +40,10 @@ def train(
     examples = with_earlier_items(
         with_clicks_before(clicks, config.seed), [*model.item_columns, CLICKS_BEFORE], config.queue_size
     )
-    return fit(model, examples, config.epochs, callbacks, config.strategy, _example_losses)
+    # Nothing of a pass can be left unread: its order, the draws and the earlier items come from all that is behind.
+    return fit(
+        model, examples, config.epochs, callbacks, config.strategy, _example_losses, checkpoints=checkpoints
+    )
 
 
 def _example_losses(model: RecallModel, batch: tuple[tuple]) -> tf.Tensor:

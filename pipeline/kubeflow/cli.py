@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -59,14 +60,16 @@ def run(options: argparse.Namespace) -> int:
     config = compile_config(options)
     from pipeline.config import merge, parse_settings, read_yaml
     from pipeline.kubeflow.run_config import run_config
+    from pipeline.progress import quiet
 
     settings = merge(read_yaml(options.config) if options.config else {}, parse_settings(options.set))
     configured = run_config(config.preset, settings)
     print("adlens: loading TensorFlow and TFX", file=sys.stderr, flush=True)
-    from pipeline.kubeflow.compile_pipeline import compile_pipeline
+    # What libraries say while they are loaded, and tell nobody: errors are raised.
+    with quiet(os.devnull):
+        from pipeline.kubeflow.compile_pipeline import compile_pipeline
 
-    pipelines = _pipelines(config, configured)
-    text, tasks = compile_pipeline(pipelines, settings, config)
+        text, tasks = compile_pipeline(_pipelines(config, configured), settings, config)
     try:
         options.out.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -21,6 +21,7 @@ from pipeline.kubeflow.task_graph import Task, read_tasks
 from pipeline.pipeline import PIPELINE_NAME
 from transforms.input_error import InputError
 
+_PLACEHOLDER = "{{$"
 EXECUTOR_INPUT = "{{$}}"
 # What is chosen when a run starts.
 PARAMETERS = ("logs", "date", "preset")
@@ -43,7 +44,7 @@ def compile_pipeline(
         The YAML: the pipeline's specification, and with a volume claim the platform's as a second document; and
         how many tasks it has.
     Raises:
-        InputError: resources are asked for a stage that there is not.
+        InputError: resources are asked for a stage that there is not, or a setting holds a placeholder of Kubeflow's.
     """
     tasks = read_tasks(pipelines)
     _check_names(config, tasks)
@@ -122,6 +123,11 @@ def _arguments(
         arguments += ["--nodes", ",".join(sorted(nodes))]
     arguments += [f"--beam-arg={flag}" for flag in config.beam_args]
     arguments += ["--daily"] * config.daily + ["--anew"] * (not config.reuse)
+    for argument in arguments:
+        if isinstance(argument, str) and _PLACEHOLDER in argument:
+            raise InputError(
+                f"expected no {_PLACEHOLDER}, which Kubeflow puts values in place of, got {argument}"
+            )
     return [*arguments, "--executor_input", EXECUTOR_INPUT]
 
 

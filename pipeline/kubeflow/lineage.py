@@ -10,6 +10,7 @@ from tfx.types.artifact import Artifact
 
 from components.report.summary import Stage
 from pipeline.kubeflow.artifact_metadata import from_json, to_json
+from transforms.input_error import InputError
 
 _LAST = "last.json"
 
@@ -82,6 +83,8 @@ class Lineage:
             artifact_type: as a channel names it.
             node: of this stage alone; None: of all.
             output: of this output alone; None: of all.
+        Raises:
+            InputError: a file among the records is none.
         """
         nodes = self._nodes() if node is None else [node]
         found = {
@@ -124,7 +127,12 @@ class Lineage:
         self._write(node, _LAST, {"record": name, "reused": reused})
 
     def _read(self, node: str, name: str) -> StageRecord:
-        return StageRecord(**self._json(node, name))
+        try:
+            return StageRecord(**self._json(node, name))
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.folder}/{node}/{name}: expected the record of a stage of this release, got another file"
+            ) from error
 
     def _json(self, node: str, name: str) -> dict[str, Any]:
         with fileio.open(f"{self.folder}/{node}/{name}", "rb") as stream:

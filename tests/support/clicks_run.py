@@ -45,13 +45,8 @@ def main() -> None:
     for strategy in options.strategy:
         found |= _adagrad(open_strategy(strategy), strategy)
         found[f"{strategy}/replicas"] = np.array(open_strategy(strategy).num_replicas_in_sync)
-        for name, train in (
-            ("ctr", _ctr),
-            ("content_ctr", _content_ctr),
-            ("make", _make),
-            ("recall", _recall),
-        ):
-            model, history = train(strategy)
+        for name in ("ctr", "content_ctr", "make", "recall"):
+            model, history = train_model(name, strategy)
             found[f"{strategy}/{name}/losses"] = np.array([point["loss"] for point in history["curve"]])
             found[f"{strategy}/{name}/examples"] = np.array(history["examples"])
             for number, weight in enumerate(model.get_weights()):
@@ -92,15 +87,26 @@ def _adagrad(strategy: "tf.distribute.Strategy", name: str) -> dict[str, np.ndar
     return found
 
 
-def _ctr(strategy: str) -> tuple:
-    return _train_ctr({"integration": "id", "global_clipnorm": 0.05}, strategy)
+def train_model(name: str, strategy: str, **training: object) -> tuple:
+    """Trains the model of that name; itself and the history.
+
+    Args:
+        name: ctr, content_ctr, make or recall.
+        strategy: as configurations name them.
+        training: `callbacks` and `checkpoints`, as the trainers take them.
+    """
+    if name == "make":
+        return _make(strategy, training)
+    if name == "recall":
+        return _recall(strategy, training)
+    settings = {
+        "ctr": {"integration": "id", "global_clipnorm": 0.05},
+        "content_ctr": {"integration": "simtier_make", "train_make": True, "log_counts": True},
+    }
+    return _ctr(settings[name], strategy, training)
 
 
-def _content_ctr(strategy: str) -> tuple:
-    return _train_ctr({"integration": "simtier_make", "train_make": True, "log_counts": True}, strategy)
-
-
-def _train_ctr(settings: dict, strategy: str) -> tuple:
+def _ctr(settings: dict, strategy: str, training: dict) -> tuple:
     from models.ctr.config import CtrConfig
     from models.ctr.model import CtrModel
     from models.ctr.trainer import train
@@ -111,20 +117,20 @@ def _train_ctr(settings: dict, strategy: str) -> tuple:
     )
     make = MakeConfig(attention_units=(4,), mlp_units=(5, 3), projection_dim=3)
     model = _randomize(CtrModel(_features(), TABLE_SIZES, config, SHAPES, make))
-    return model, train(model, _impressions(), config)
+    return model, train(model, _impressions(), config, **training)
 
 
-def _make(strategy: str) -> tuple:
+def _make(strategy: str, training: dict) -> tuple:
     from models.make.config import MakeConfig
     from models.make.model import MakeModel
     from models.make.trainer import train_make
 
     config = MakeConfig((4,), (5, 3), 3, EPOCHS, BATCH_SIZE, 0.01, strategy=strategy)
     model = _randomize(MakeModel(SHAPES, config))
-    return model, train_make(model, _impressions(), config, _impressions())
+    return model, train_make(model, _impressions(), config, _impressions(), **training)
 
 
-def _recall(strategy: str) -> tuple:
+def _recall(strategy: str, training: dict) -> tuple:
     from models.recall.config import RecallConfig
     from models.recall.model import RecallModel
     from models.recall.trainer import train
@@ -144,7 +150,7 @@ def _recall(strategy: str) -> tuple:
         **RATES,
     )
     model = _randomize(RecallModel(_features(), TABLE_SIZES, config, SHAPES))
-    return model, train(model, _impressions().map(lambda features, _: features), config)
+    return model, train(model, _impressions().map(lambda features, _: features), config, **training)
 
 
 def _features() -> tuple:

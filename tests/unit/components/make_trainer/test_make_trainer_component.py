@@ -19,6 +19,7 @@ from components.make_trainer.executor import ENCODERS_FILE, Executor
 from models.click_training import measure
 from models.content.item_embeddings import ItemEmbeddings
 from models.content.item_index import ItemIndex
+from models.make import trainer
 from models.make.config import MakeConfig
 from models.make.model import MakeModel
 from models.make.trainer import read_rows
@@ -55,6 +56,7 @@ def run(
     days: Sequence[str] = ("examples",),
     base: Path | None = None,
     settings: MakeConfig = CONFIG,
+    checkpoints: Path | None = None,
 ) -> dict[str, Any]:
     """Runs the executor on the last of the days, after the others; the history."""
     examples = [artifact(standard_artifacts.Examples, inputs / day) for day in days]
@@ -71,7 +73,8 @@ def run(
             "make": [artifact(artifacts.Make, out / "make")],
             "model_run": [artifact(standard_artifacts.ModelRun, out / "run")],
         },
-        {"config": to_json(settings), "modalities": ",".join(DIMS), "max_behaviors": MAX_BEHAVIORS},
+        {"config": to_json(settings), "modalities": ",".join(DIMS), "max_behaviors": MAX_BEHAVIORS}
+        | ({} if checkpoints is None else {"checkpoints": str(checkpoints)}),
     )
     return json.loads((out / "run" / "history.json").read_text())
 
@@ -103,6 +106,31 @@ def test_a_second_training_gives_the_same_weights(inputs: Path, tmp_path: Path) 
     assert len(once.files) > 10 and sorted(once.files) == sorted(again.files)
     for name in once.files:
         np.testing.assert_array_equal(once[name], again[name])
+
+
+def test_a_killed_training_goes_on(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = run(inputs, tmp_path / "whole")
+
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    saving = dataclasses.replace(CONFIG, checkpoint_steps=3)
+    folder = tmp_path / "checkpoints"
+    with monkeypatch.context() as patched:
+        # Four batches of the first pass are behind, a checkpoint after the third.
+        patched.setattr(trainer, "measure", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(inputs, tmp_path / "killed", settings=saving, checkpoints=folder)
+    (training,) = folder.iterdir()
+    assert training.name.startswith("make-")
+    assert sorted(path.name for path in training.iterdir()) == ["epoch-0000-batch-000000003", "state.json"]
+    history = run(inputs, tmp_path / "again", settings=saving, checkpoints=folder)
+    for ours, theirs in zip(history["epochs"], expected["epochs"], strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-4)
+    weights = [np.load(tmp_path / name / "make" / "make.npz") for name in ("again", "whole")]
+    for name in weights[0].files:
+        np.testing.assert_allclose(weights[0][name], weights[1][name], rtol=1e-5, atol=1e-6)
+    assert list(folder.iterdir()) == []
 
 
 def test_earlier_days_come_first_in_their_order(inputs: Path, tmp_path: Path) -> None:
@@ -140,11 +168,12 @@ def test_a_modality_without_any_embedding(inputs: Path, tmp_path: Path) -> None:
 def test_component_is_wired_by_type() -> None:
     examples = types.Channel(type=standard_artifacts.Examples)
     embeddings = types.Channel(type=artifacts.Embeddings)
-    made = MakeTrainer(examples, embeddings, ("image", "text"), 50, CONFIG)
+    made = MakeTrainer(examples, embeddings, ("image", "text"), 50, CONFIG, checkpoints="/checkpoints")
     assert made.exec_properties == {
         "config": to_json(CONFIG),
         "modalities": "image,text",
         "max_behaviors": 50,
+        "checkpoints": "/checkpoints",
     }
     assert {name: channel.type for name, channel in made.outputs.items()} == {
         "make": artifacts.Make,

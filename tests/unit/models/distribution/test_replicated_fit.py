@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from models.click_training import click_losses, fit
+from models.continuation.fit_passes import FitPasses
 from models.distribution.replicated_fit import replicated_fit
 from models.distribution.strategy import open_strategy
 from models.layers.id_embedding import IdEmbedding
@@ -76,7 +77,8 @@ def test_callbacks_see_the_epochs_end() -> None:
         seen.append((epoch, logs["loss"], int(model.optimizer.iterations), model.get_weights()))
 
     seeing = keras.callbacks.LambdaCallback(on_epoch_end=see)
-    replicated_fit(model, _batches(), click_losses, 2, [seeing], open_strategy("mirrored"))
+    passes = [FitPasses(range(2), _batches())]
+    replicated_fit(model, passes, click_losses, [seeing], open_strategy("mirrored"))
     expected = fit(alone, _batches(), epochs=1)["curve"][0]["loss"]
     (epoch, loss, steps, weights), (*_, last_steps, last_weights) = seen
     assert (epoch, steps, last_steps) == (0, 7, 14)

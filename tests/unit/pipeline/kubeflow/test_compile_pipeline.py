@@ -191,6 +191,7 @@ def test_vertex_gets_one_document_and_its_own_place(small):
         (["--accelerator=nvidia.com/gpu=0"], "--accelerator expects NAME=N"),
         (["--root=relative"], "an absolute path"),
         (["--set=ctr.epoch=1"], "epochs"),
+        (["--beam-arg=--job_name={{$.run}}"], "expected no {{$"),
     ],
 )
 def test_mistakes_end_in_one_line(flags, message, tmp_path, capsys):

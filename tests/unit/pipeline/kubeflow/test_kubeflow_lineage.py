@@ -7,6 +7,7 @@ from tfx.types import standard_artifacts
 
 from components.report.summary import Stage
 from pipeline.kubeflow.lineage import Lineage, StageRecord, output_values
+from transforms.input_error import InputError
 
 
 @pytest.fixture
@@ -83,3 +84,11 @@ def test_a_record_gives_its_artifacts_back(lineage, tmp_path):
     assert found["nothing"] == []
     (examples,) = found["examples"]
     assert (examples.id, examples.split_names) == (2**60 + 1, '["train"]')
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"node": "A"}'])
+def test_a_file_that_is_no_record_is_named(lineage, tmp_path, content):
+    write(lineage, tmp_path, "A", 10, key="k")
+    (tmp_path / "lineage/A/11-k.json").write_text(content)
+    with pytest.raises(InputError, match="11-k.json: expected the record of a stage"):
+        lineage.reuse("A", "k")
