@@ -15,9 +15,7 @@ ADLENS = Path(sys.executable).parent / "adlens"
 KILLED_STAGES = (
     "LogIngest",
     "ImageEncoder",
-    "StatisticsGen",
     "TextEncoder",
-    "ImageEncoderEvaluator",
     "Transform",
     "CatalogEmbedder",
     "MakeTrainer",

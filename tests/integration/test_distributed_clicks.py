@@ -20,7 +20,7 @@ from transforms.configuration import to_json
 from transforms.input_error import InputError
 
 SCRIPT = Path(__file__).resolve().parents[1] / "support" / "clicks_run.py"
-MODELS = ("ctr", "content_ctr", "make", "recall")
+MODELS = ("content_ctr", "make", "recall")
 STRATEGIES = ("mirrored", "multi_worker")
 
 Found = dict[str, np.ndarray]

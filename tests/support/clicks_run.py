@@ -45,7 +45,7 @@ def main() -> None:
     for strategy in options.strategy:
         found |= _adagrad(open_strategy(strategy), strategy)
         found[f"{strategy}/replicas"] = np.array(open_strategy(strategy).num_replicas_in_sync)
-        for name in ("ctr", "content_ctr", "make", "recall"):
+        for name in ("content_ctr", "make", "recall"):
             model, history = train_model(name, strategy)
             found[f"{strategy}/{name}/losses"] = np.array([point["loss"] for point in history["curve"]])
             found[f"{strategy}/{name}/examples"] = np.array(history["examples"])
@@ -100,8 +100,13 @@ def train_model(name: str, strategy: str, **training: object) -> tuple:
     if name == "recall":
         return _recall(strategy, training)
     settings = {
-        "ctr": {"integration": "id", "global_clipnorm": 0.05},
-        "content_ctr": {"integration": "simtier_make", "train_make": True, "log_counts": True},
+        "ctr": {"integration": "id"},
+        "content_ctr": {
+            "integration": "simtier_make",
+            "train_make": True,
+            "log_counts": True,
+            "global_clipnorm": 0.05,
+        },
     }
     return _ctr(settings[name], strategy, training)
 
