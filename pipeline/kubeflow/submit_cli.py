@@ -57,9 +57,16 @@ def run(options: argparse.Namespace) -> int:
     values = package.values(options.param)
     server = _server(options)
     name = options.name or package.name
-    pipeline_id, version_id = server.upload(package, name)
     run_name = options.run_name or f"{name} {datetime.datetime.now():%Y-%m-%d %H:%M:%S}"
-    run_id = server.start(pipeline_id, version_id, options.experiment, run_name, values)
+    try:
+        pipeline_id, version_id = server.upload(package, name)
+        run_id = server.start(pipeline_id, version_id, options.experiment, run_name, values)
+    except KeyboardInterrupt:
+        print(
+            f"adlens: interrupted; {server.endpoint} may have the pipeline and a run {run_name!r}",
+            file=sys.stderr,
+        )
+        return 130
     print(f"adlens: run {run_id} of {name}: {server.page(run_id)}", file=sys.stderr, flush=True)
     if options.no_wait:
         print(run_id)

@@ -265,6 +265,22 @@ def test_an_interrupt_leaves_the_run_alone(
     )
 
 
+def test_an_interrupt_before_the_run_says_what_may_be_there(
+    submit: Submit,
+    server: RunningKfpApi,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(submit_server.SubmitServer, "start", interrupt)
+    assert submit("--run-name", "night") == 130
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"adlens: interrupted; {server.url} may have the pipeline and a run 'night'"
+    )
+
+
 def test_a_run_that_nobody_knows(server: RunningKfpApi, capsys: pytest.CaptureFixture) -> None:
     assert main(["submit", "--endpoint", server.url, "--follow", "r1"]) == 1
     assert "refused the request (404: run r1 not found)" in capsys.readouterr().err
