@@ -62,6 +62,7 @@ def fit(
             is of another model.
     """
     state = FitState() if checkpoints is None else _go_on(model, checkpoints, strategy)
+    seconds_before = state.curve[-1]["seconds"] if state.curve else 0.0
     curve = TrainingCurve(points=state.curve)
     notes = [] if notes is None else notes
     notes[:] = state.notes
@@ -79,7 +80,8 @@ def fit(
             every = None if checkpoints is None else checkpoints.every_steps
             with lost_worker_as_input_error(strategy, _AGAIN):
                 replicated_fit(model, passes, example_losses, listeners, open_strategy(strategy), every)
-    return {"examples": curve.examples, "seconds": time.perf_counter() - started, "curve": curve.points}
+    seconds = seconds_before + time.perf_counter() - started
+    return {"examples": curve.examples, "seconds": seconds, "curve": curve.points}
 
 
 def _plain_fit(
