@@ -124,7 +124,10 @@ def test_a_killed_training_goes_on(inputs: Path, tmp_path: Path, monkeypatch: py
     (training,) = folder.iterdir()
     assert training.name.startswith("make-")
     assert sorted(path.name for path in training.iterdir()) == ["epoch-0000-batch-000000003", "state.json"]
+    before = json.loads((training / "state.json").read_text())["state"]["curve"]
     history = run(inputs, tmp_path / "again", settings=saving, checkpoints=folder)
+    # The same to the last bit of its time: this part was not done again.
+    assert history["curve"][0] == before[0] and before[0]["step"] == 3
     for ours, theirs in zip(history["epochs"], expected["epochs"], strict=True):
         assert ours == pytest.approx(theirs, rel=1e-4)
     weights = [np.load(tmp_path / name / "make" / "make.npz") for name in ("again", "whole")]

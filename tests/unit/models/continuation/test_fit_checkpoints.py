@@ -87,7 +87,9 @@ def test_goes_on_as_if_it_had_not_been_killed(
         train_model(name, "none", checkpoints=checkpoints, callbacks=[kill])
     assert kept(tmp_path) == place
     # The checkpoint is of one replica; it goes on under the strategy.
-    model, history = train_model(name, strategy, checkpoints=checkpoints)
+    counting = Kill()
+    model, history = train_model(name, strategy, checkpoints=checkpoints, callbacks=[counting])
+    assert counting.steps == 2 * STEPS - place[0] * STEPS - place[1], "only what was left"
     expected, expected_history = whole[name]
     for ours, theirs in zip(state_of(model), state_of(expected), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
@@ -112,7 +114,9 @@ def test_a_checkpoint_of_replicas_goes_on_with_one(whole: dict[str, Any], tmp_pa
     with pytest.raises(Killed):
         train_model("recall", "mirrored", checkpoints=checkpoints, callbacks=[Kill(step=STEPS + 5)])
     assert kept(tmp_path) == (1, 4)
-    model, _ = train_model("recall", "none", checkpoints=checkpoints)
+    counting = Kill()
+    model, _ = train_model("recall", "none", checkpoints=checkpoints, callbacks=[counting])
+    assert counting.steps == 2
     for ours, theirs in zip(state_of(model), state_of(whole["recall"][0]), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 

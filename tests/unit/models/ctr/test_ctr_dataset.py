@@ -40,6 +40,13 @@ def test_reads_in_the_order_of_names_and_rows(tmp_path: Path, compression: str, 
     assert set(batches[0][0]) == {"row", "ids"}
 
 
+def test_begins_where_it_is_told(tmp_path: Path) -> None:
+    _write(tmp_path / "examples-0", range(5))
+    _write(tmp_path / "examples-1", range(5, 9))
+    batches = list(read_examples(f"{tmp_path}/examples-*", SPEC, "clicked", 4, first_batch=1))
+    assert [features["row"].numpy().tolist() for features, _ in batches] == [[4, 5, 6, 7], [8]]
+
+
 def test_transforms_each_batch(tmp_path: Path) -> None:
     _write(tmp_path / "examples", range(3))
 
