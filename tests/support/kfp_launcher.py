@@ -144,9 +144,10 @@ class KfpLauncher:
 
 
 def main() -> None:
-    """Walks a compiled pipeline: YAML, logs and a folder to work in."""
-    yaml, logs, folder = sys.argv[1:]
-    launcher = KfpLauncher(Path(yaml).read_text(), {"logs": logs}, Path(folder))
+    """Walks a compiled pipeline: YAML, logs, a folder to work in, and of a run by days the day."""
+    yaml, logs, folder, *date = sys.argv[1:]
+    parameters = {"logs": logs} | ({"date": date[0]} if date else {})
+    launcher = KfpLauncher(Path(yaml).read_text(), parameters, Path(folder).resolve())
     launcher.run()
     json.dump(launcher.seconds, sys.stdout, indent=2)
 
